@@ -1,0 +1,2 @@
+//! Class-imbalance losses.
+#![no_std]

@@ -1,0 +1,2 @@
+//! A small segmentation network and its training.
+#![no_std]

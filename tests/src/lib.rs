@@ -1,0 +1,1 @@
+//! What scarce is measured against.
