@@ -1,0 +1,97 @@
+//! The 1×1 convolution that scores the classes of each pixel.
+
+use crate::convolution::uniform;
+use crate::error::check_length;
+use crate::{Buffer, LengthError, Parameters};
+use rand_core::Rng;
+
+/// A 1×1 convolution from features to logits, without an activation function.
+///
+/// Order of the parameters: `weights` (by feature, then class), then `bias`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head<const FEATURES: usize, const CLASSES: usize> {
+    /// `weights[feature][class]`.
+    pub weights: [[f32; CLASSES]; FEATURES],
+    /// One addend a class.
+    pub bias: [f32; CLASSES],
+}
+
+impl<const FEATURES: usize, const CLASSES: usize> Head<FEATURES, CLASSES> {
+    /// Weights drawn uniformly from ±√(3 / `FEATURES`), which keeps the variance of what passes; biases zero.
+    #[must_use]
+    pub fn new(rng: &mut impl Rng) -> Self {
+        let mut head = Self::zeros();
+        let bound = libm::sqrtf(3.0 / FEATURES as f32);
+        head.weights.as_flattened_mut().iter_mut().for_each(|weight| *weight = uniform(rng, bound));
+        head
+    }
+
+    /// The logits of each pixel: the bias, then the features added in order.
+    ///
+    /// # Errors
+    /// If there is not one row of logits for each pixel of the features.
+    pub fn forward(&self, features: &[[f32; FEATURES]], logits: &mut [[f32; CLASSES]]) -> Result<(), LengthError> {
+        check_length(Buffer::Logits, features.len(), logits.len())?;
+        for (scores, pixel) in logits.iter_mut().zip(features) {
+            *scores = self.bias;
+            for (&feature, weights) in pixel.iter().zip(&self.weights) {
+                for (score, &weight) in scores.iter_mut().zip(weights) {
+                    *score += weight * feature;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the gradient with respect to the head's parameters to `gradient`.
+    ///
+    /// This is all that training the head alone takes; the features are as [`forward`](Self::forward) got them.
+    ///
+    /// # Errors
+    /// If there is not one row of `logit_gradient` for each pixel of the features.
+    pub fn backward(
+        &self,
+        features: &[[f32; FEATURES]],
+        logit_gradient: &[[f32; CLASSES]],
+        gradient: &mut Self,
+    ) -> Result<(), LengthError> {
+        check_length(Buffer::LogitGradient, features.len(), logit_gradient.len())?;
+        for (pixel, scores) in features.iter().zip(logit_gradient) {
+            for (&feature, weights) in pixel.iter().zip(&mut gradient.weights) {
+                for (weight, &score) in weights.iter_mut().zip(scores) {
+                    *weight += feature * score;
+                }
+            }
+            for (bias, &score) in gradient.bias.iter_mut().zip(scores) {
+                *bias += score;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the features, outputs of a ReLU, by the gradient with respect to what the ReLU took.
+    pub(crate) fn backpropagate(&self, logit_gradient: &[[f32; CLASSES]], features: &mut [[f32; FEATURES]]) {
+        for (pixel, scores) in features.iter_mut().zip(logit_gradient) {
+            for (feature, weights) in pixel.iter_mut().zip(&self.weights) {
+                let slope = weights.iter().zip(scores).fold(0.0, |sum, (&weight, &score)| sum + weight * score);
+                *feature = if *feature > 0.0 { slope } else { 0.0 };
+            }
+        }
+    }
+}
+
+impl<const FEATURES: usize, const CLASSES: usize> Parameters for Head<FEATURES, CLASSES> {
+    const COUNT: usize = (FEATURES + 1) * CLASSES;
+
+    fn zeros() -> Self {
+        Self { weights: [[0.0; CLASSES]; FEATURES], bias: [0.0; CLASSES] }
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = &f32> {
+        self.weights.as_flattened().iter().chain(&self.bias)
+    }
+
+    fn parameters_mut(&mut self) -> impl Iterator<Item = &mut f32> {
+        self.weights.as_flattened_mut().iter_mut().chain(&mut self.bias)
+    }
+}
