@@ -1,2 +1,55 @@
-//! Class-imbalance losses.
+//! Losses for scarce classes, on machines with scarce memory.
+//!
+//! The losses of semantic segmentation that answer class imbalance, with their analytic gradients: `no_std`, without a heap,
+//! without a panic, the same bits on every target. Slices that the caller owns, scratch that the caller lends.
+//!
+//! * [`Batch`] takes scores ([`Scores`]: pixel-major or class-major) and [`Labels`], and checks them once.
+//! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
+//!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], and a [`Sum`] of any of them.
+//! * [`weights`] makes class weights from counts; [`metrics`] measures what was learnt.
+//! * [`Math`] is the elementary functions, a type parameter of each loss.
+//!
+//! Shapes live in types: `C`, the number of classes, is a const generic, and a pixel an `[f32; C]`. Values live at run time.
+//! A configuration is a small `Copy` struct with `const` constructors; its parameters are checked, with the data, before
+//! anything is written.
+//!
+//! # What this is not
+//!
+//! No tensors, no autograd, no layers, no optimiser, no allocation. The default build depends on `libm` alone.
+//!
+//! # Features
+//!
+//! * `micromath`: adds [`Micro`](https://docs.rs/micromath), smaller and less accurate elementary functions.
+//! * `defmt`: derives `defmt::Format` for configurations and errors. Logs nothing.
+
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod activation;
+mod batch;
+mod error;
+mod kernel;
+mod labels;
+mod loss;
+mod math;
+pub mod metrics;
+mod scores;
+pub mod weights;
+
+pub use activation::{Activation, Probabilities, Sigmoid, Softmax};
+pub use batch::Batch;
+pub use error::{Buffer, Error, Parameter};
+pub use kernel::jaccard::JaccardIncrements;
+pub use kernel::sort::{Heap, Radix, Sort};
+pub use labels::Labels;
+pub use loss::cross_entropy::{BinaryCrossEntropy, CrossEntropy};
+pub use loss::focal::{Focal, SigmoidFocal};
+pub use loss::lovasz::{Classes, Lovasz, LovaszHinge, lovasz_grad};
+pub use loss::overlap::{Absent, Form, Overlap, VolumeWeights};
+pub use loss::pixel::{PixelLoss, Reduction};
+pub use loss::sum::Sum;
+pub use loss::{Loss, Scratch, scratch_len};
+#[cfg(feature = "micromath")]
+pub use math::Micro;
+pub use math::{Libm, Math};
+pub use scores::{Planes, PlanesMut, Scores, ScoresMut};

@@ -1,0 +1,189 @@
+//! From scores to probabilities: softmax, independent sigmoids, or none.
+
+use crate::kernel::sigmoid::sigmoid;
+use crate::kernel::softmax::{largest, shifted_exponentials, sum};
+use crate::labels::channel;
+use crate::math::Math;
+use crate::{Batch, Error, Scores};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// How the losses that are defined on probabilities get them from the scores of a batch; sealed.
+pub trait Activation: sealed::Sealed + Copy + 'static {
+    /// Whether a probability depends on the other channels' scores.
+    #[doc(hidden)]
+    const COUPLED: bool;
+
+    /// Refuses what the kernels could not take.
+    #[doc(hidden)]
+    fn check<S: Scores<C> + ?Sized, const C: usize>(batch: &Batch<'_, S, C>) -> Result<(), Error>;
+
+    /// What all channels of a row share: 1 / Σ exp(z − max).
+    #[doc(hidden)]
+    fn inverse<M: Math, const C: usize>(row: [f32; C]) -> f32;
+
+    /// p of one channel.
+    #[doc(hidden)]
+    fn probability<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
+
+    /// 1 − p of one channel, to full relative accuracy where the scores allow it.
+    #[doc(hidden)]
+    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
+
+    /// ∂p/∂z of one channel's own score; where coupled, without the term that all channels share.
+    #[doc(hidden)]
+    fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
+
+    /// p and slope of all channels.
+    #[doc(hidden)]
+    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]);
+}
+
+/// Probabilities by softmax over the channels: p_c = exp(z_c) / Σ_k exp(z_k). At least two channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Softmax;
+
+/// A probability of its own for each channel: p_c = 1 / (1 + exp(−z_c)).
+///
+/// With one channel it is the probability of label 1; with more, channel c against all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sigmoid;
+
+/// The scores are probabilities already, in `0..=1`; the gradient is with respect to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Probabilities;
+
+impl sealed::Sealed for Softmax {}
+impl sealed::Sealed for Sigmoid {}
+impl sealed::Sealed for Probabilities {}
+
+impl Activation for Softmax {
+    const COUPLED: bool = true;
+
+    fn check<S: Scores<C> + ?Sized, const C: usize>(_: &Batch<'_, S, C>) -> Result<(), Error> {
+        const { assert!(C >= 2, "softmax needs at least two channels; one logit is for the sigmoid") };
+        Ok(())
+    }
+
+    #[inline]
+    fn inverse<M: Math, const C: usize>(row: [f32; C]) -> f32 {
+        1.0 / sum(shifted_exponentials::<M, C>(row))
+    }
+
+    #[inline]
+    fn probability<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32 {
+        let score = row.get(channel).copied().unwrap_or(f32::NEG_INFINITY);
+        M::exp(score - largest(row)) * inverse
+    }
+
+    #[inline]
+    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32 {
+        let mut exponentials = shifted_exponentials::<M, C>(row);
+        if let Some(own) = exponentials.get_mut(channel) {
+            *own = 0.0;
+        }
+        sum(exponentials) * inverse
+    }
+
+    #[inline]
+    fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32 {
+        Self::probability::<M, C>(row, channel, inverse)
+    }
+
+    #[inline]
+    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
+        let exponentials = shifted_exponentials::<M, C>(row);
+        let inverse = 1.0 / sum(exponentials);
+        let probabilities = exponentials.map(|exponential| exponential * inverse);
+        (probabilities, probabilities)
+    }
+}
+
+impl Activation for Sigmoid {
+    const COUPLED: bool = false;
+
+    fn check<S: Scores<C> + ?Sized, const C: usize>(_: &Batch<'_, S, C>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[inline]
+    fn inverse<M: Math, const C: usize>(_: [f32; C]) -> f32 {
+        1.0
+    }
+
+    #[inline]
+    fn probability<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
+        row.get(channel).map_or(0.0, |&logit| sigmoid::<M>(logit).0)
+    }
+
+    #[inline]
+    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
+        row.get(channel).map_or(1.0, |&logit| sigmoid::<M>(logit).1)
+    }
+
+    #[inline]
+    fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
+        row.get(channel).map_or(0.0, |&logit| {
+            let (probability, complement) = sigmoid::<M>(logit);
+            probability * complement
+        })
+    }
+
+    #[inline]
+    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
+        let both = row.map(sigmoid::<M>);
+        (both.map(|(probability, _)| probability), both.map(|(probability, complement)| probability * complement))
+    }
+}
+
+impl Activation for Probabilities {
+    const COUPLED: bool = false;
+
+    fn check<S: Scores<C> + ?Sized, const C: usize>(batch: &Batch<'_, S, C>) -> Result<(), Error> {
+        let outside = |(row, _): ([f32; C], u8)| !row.iter().all(|probability| (0.0..=1.0).contains(probability));
+        match batch.samples(0..batch.pixels()).position(|sample| sample.is_some_and(outside)) {
+            Some(pixel) => Err(Error::Probability { pixel }),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn inverse<M: Math, const C: usize>(_: [f32; C]) -> f32 {
+        1.0
+    }
+
+    #[inline]
+    fn probability<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
+        row.get(channel).copied().unwrap_or(0.0)
+    }
+
+    #[inline]
+    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
+        1.0 - row.get(channel).copied().unwrap_or(0.0)
+    }
+
+    #[inline]
+    fn slope<M: Math, const C: usize>(_: [f32; C], _: usize, _: f32) -> f32 {
+        1.0
+    }
+
+    #[inline]
+    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
+        (row, [1.0; C])
+    }
+}
+
+/// 1 at the channel that a label turns on, 0 elsewhere.
+#[inline]
+pub(crate) fn one_hot<const C: usize>(label: u8) -> [f32; C] {
+    let mut target = [0.0; C];
+    if let Some(on) = target.get_mut(channel::<C>(label)) {
+        *on = 1.0;
+    }
+    target
+}

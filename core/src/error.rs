@@ -1,0 +1,151 @@
+//! The one error type.
+
+use core::fmt;
+
+/// Why a call was refused; nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Error {
+    /// A buffer has the wrong length, in elements of that buffer (pixels, or words of scratch).
+    Length {
+        /// Which buffer.
+        buffer: Buffer,
+        /// The length that is needed; scratch may be longer, everything else must match.
+        needed: usize,
+        /// The length that was given.
+        got: usize,
+    },
+    /// The label of this pixel is neither a class nor the ignored label.
+    Label {
+        /// Index of the first such pixel.
+        pixel: usize,
+        /// The label found there.
+        label: u8,
+    },
+    /// A score of this pixel, which is not ignored, is NaN or infinite.
+    NonFinite {
+        /// Index of the first such pixel.
+        pixel: usize,
+    },
+    /// A score of this pixel was to be a probability and lies outside `0..=1`.
+    Probability {
+        /// Index of the first such pixel.
+        pixel: usize,
+    },
+    /// The pixels cannot be divided into this many images of one size.
+    Images {
+        /// The number of images asked for.
+        images: usize,
+        /// The number of pixels (or, where planes are built, of scores) at hand.
+        pixels: usize,
+    },
+    /// More pixels than the counters hold (2³² − 1).
+    TooManyPixels,
+    /// A parameter is NaN, infinite or outside its domain.
+    Parameter(Parameter),
+}
+
+/// A buffer that the caller lends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Buffer {
+    /// The class of each pixel.
+    Labels,
+    /// The gradient that a loss adds to.
+    Grad,
+    /// Working memory, in words of 32 bits.
+    Scratch,
+    /// One output value a pixel.
+    Output,
+    /// One predicted class a pixel.
+    Predictions,
+}
+
+/// A parameter of a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Parameter {
+    /// A class, label, channel or term weight: finite and, but for the weight of a term of a sum, not negative.
+    Weight,
+    /// The weight of the positive label: finite and not negative.
+    PosWeight,
+    /// The label smoothing: in `0..=1`.
+    LabelSmoothing,
+    /// An addend of the logits: finite.
+    LogitAdjustment,
+    /// The divisor of [`Reduction::Divisor`](crate::Reduction::Divisor): finite and positive.
+    Divisor,
+    /// The focusing exponent: finite and not negative.
+    Gamma,
+    /// The balance of the focal loss: finite and not negative; two-sided in `0..=1`.
+    Alpha,
+    /// The weights of false positives and false negatives: finite and not negative.
+    FalseWeight,
+    /// A smoothing constant of an overlap index: finite and not negative.
+    Smoothing,
+    /// The factor of the gradient: finite.
+    Scale,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Length { buffer, needed, got } => write!(f, "{buffer}: length {needed} needed, got {got}"),
+            Self::Label { pixel, label } => write!(f, "pixel {pixel}: label {label} is neither a class nor ignored"),
+            Self::NonFinite { pixel } => write!(f, "pixel {pixel}: a score is NaN or infinite"),
+            Self::Probability { pixel } => write!(f, "pixel {pixel}: a probability lies outside 0..=1"),
+            Self::Images { images, pixels } => write!(f, "{pixels} elements cannot be divided into {images} images"),
+            Self::TooManyPixels => f.write_str("more than 2^32 - 1 pixels"),
+            Self::Parameter(parameter) => write!(f, "{parameter}: NaN, infinite or outside its domain"),
+        }
+    }
+}
+
+impl fmt::Display for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Labels => "labels",
+            Self::Grad => "gradient",
+            Self::Scratch => "scratch",
+            Self::Output => "output",
+            Self::Predictions => "predictions",
+        })
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Weight => "weight",
+            Self::PosWeight => "weight of the positive label",
+            Self::LabelSmoothing => "label smoothing",
+            Self::LogitAdjustment => "logit adjustment",
+            Self::Divisor => "divisor",
+            Self::Gamma => "gamma",
+            Self::Alpha => "alpha",
+            Self::FalseWeight => "weight of false positives or negatives",
+            Self::Smoothing => "smoothing",
+            Self::Scale => "scale",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// `Err` unless all values satisfy `domain`: the shape of every parameter check.
+pub(crate) fn check_parameter(parameter: Parameter, values: &[f32], domain: impl Fn(f32) -> bool) -> Result<(), Error> {
+    if values.iter().all(|&value| domain(value)) { Ok(()) } else { Err(Error::Parameter(parameter)) }
+}
+
+/// Finite and not negative.
+pub(crate) fn non_negative(value: f32) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+/// In `0..=1`.
+pub(crate) fn unit(value: f32) -> bool {
+    (0.0..=1.0).contains(&value)
+}

@@ -1,0 +1,63 @@
+//! The scan of the Lovász extension: by how much the Jaccard loss grows with each pixel, worst error first.
+
+/// The increments of the Jaccard loss as pixels are added in order of decreasing error.
+///
+/// With G foreground pixels in all, after P of them and N of the background: J = 1 − (G − P)/(G + N). The increment of the
+/// next pixel in closed form: 1/(G + N) for the foreground, (G − P)/((G + N)(G + N + 1)) for the background, and 1 for the
+/// very first pixel if there is no foreground at all. All are ≥ 0 and they sum to 1.
+///
+/// Differences of J instead would cancel: at 262 144 pixels in f32 their median relative error is 3 %, and a tenth of them
+/// is 0 that should not be.
+///
+/// ```
+/// use scarce::JaccardIncrements;
+///
+/// // Three pixels in order of decreasing error, one of them foreground.
+/// let mut increments = JaccardIncrements::new(1);
+/// assert_eq!([false, true, false].map(|foreground| increments.next(foreground)), [0.5, 0.5, 0.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct JaccardIncrements {
+    /// G − P: foreground pixels to come.
+    intersection: u32,
+    /// G + N: foreground pixels in all, and background pixels so far.
+    union: u32,
+}
+
+impl JaccardIncrements {
+    /// Begins a scan over pixels of which `foreground` in all are foreground.
+    #[must_use]
+    pub const fn new(foreground: u32) -> Self {
+        Self { intersection: foreground, union: foreground }
+    }
+
+    /// The increment of the next pixel.
+    ///
+    /// More foreground pixels than announced are taken for the last one announced; the increments stay finite.
+    #[inline]
+    pub const fn next(&mut self, foreground: bool) -> f32 {
+        let union = self.union as f32;
+        if foreground {
+            self.intersection = self.intersection.saturating_sub(1);
+            if self.union == 0 { 0.0 } else { 1.0 / union }
+        } else {
+            let increment = if self.union == 0 { 1.0 } else { self.intersection as f32 / (union * (union + 1.0)) };
+            self.union = self.union.saturating_add(1);
+            increment
+        }
+    }
+}
+
+/// Order-preserving bits of a float: a < b as numbers if and only if `key(a) < key(b)`; −0 below +0.
+#[inline]
+pub(crate) const fn key(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
+}
+
+/// The float that [`key`] was made of.
+#[inline]
+pub(crate) const fn value(key: u32) -> f32 {
+    f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
+}

@@ -1,0 +1,67 @@
+//! The class of each pixel.
+
+/// The class of each pixel, and the label that means "ignore this pixel".
+///
+/// With `C ≥ 2` channels a label is a class in `0..C`. With one channel it is 0 (background) or 1 (foreground, what the
+/// channel scores). The ignored label may be any `u8`; it wins over a class of the same number.
+///
+/// ```
+/// use scarce::Labels;
+///
+/// let labels = Labels::new(&[0, 1, 255, 1]).ignoring(255);
+/// assert_eq!(labels.len(), 4);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Labels<'a> {
+    data: &'a [u8],
+    ignore: Option<u8>,
+}
+
+impl<'a> Labels<'a> {
+    /// Labels of which none is ignored.
+    #[must_use]
+    pub const fn new(data: &'a [u8]) -> Self {
+        Self { data, ignore: None }
+    }
+
+    /// The same labels; pixels labelled `ignore` take no part in anything and their scores are never read.
+    #[doc(alias = "ignore_index")]
+    #[must_use]
+    pub const fn ignoring(self, ignore: u8) -> Self {
+        Self { ignore: Some(ignore), ..self }
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there is no pixel.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The label of a pixel; `None` if it is ignored or past the end.
+    #[inline]
+    pub(crate) fn get(&self, pixel: usize) -> Option<u8> {
+        self.data.get(pixel).copied().filter(|&label| Some(label) != self.ignore)
+    }
+
+    /// The labels from `start` on, `None` where ignored.
+    #[inline]
+    pub(crate) fn from(&self, start: usize) -> impl Iterator<Item = Option<u8>> + use<'a> {
+        let ignore = self.ignore;
+        let data: &'a [u8] = self.data.get(start..).unwrap_or_default();
+        data.iter().map(move |&label| (Some(label) != ignore).then_some(label))
+    }
+}
+
+/// The channel that a label turns on: the label itself, or with one channel its only one for label 1.
+///
+/// `usize::MAX`, which is no channel, stands for the background of a single channel.
+#[inline]
+pub(crate) const fn channel<const C: usize>(label: u8) -> usize {
+    if C == 1 { (label as usize).wrapping_sub(1) } else { label as usize }
+}

@@ -1,0 +1,196 @@
+//! The contract of a loss.
+
+use crate::scores::check_grad;
+use crate::{Batch, Buffer, Error, Parameter, Scores, ScoresMut};
+
+pub(crate) mod cross_entropy;
+pub(crate) mod focal;
+pub(crate) mod lovasz;
+pub(crate) mod overlap;
+pub(crate) mod pixel;
+pub(crate) mod sum;
+
+/// A loss over a batch, and its gradient with respect to the batch's scores.
+///
+/// # Contract
+///
+/// * Nothing is allocated.
+/// * Nothing panics, whatever the slices hold.
+/// * On `Err` nothing was written: neither gradient nor scratch.
+/// * Ignored pixels are never read, and their gradient is exactly 0: [`value_and_grad`](Self::value_and_grad) sets it so,
+///   [`add_grad`](Self::add_grad) leaves them untouched.
+/// * Without a valid pixel the loss is `Ok(0.0)` and the gradient 0.
+/// * What scratch holds on entry is irrelevant; words past [`scratch_len`](Self::scratch_len) are not touched.
+/// * A label that is neither a class nor ignored, and a NaN or infinite score of a valid pixel, are errors, for every loss
+///   alike; [`Batch::new`] finds them.
+/// * Equal inputs give equal bits on every target and in both layouts, for a given [`Math`](crate::Math).
+/// * [`value`](Self::value) has the bits that the gradient's methods return.
+/// * `scratch_len` may change in a minor release.
+///
+/// ```
+/// use scarce::{Batch, CrossEntropy, Labels, Loss, Lovasz, Sum, scratch_len};
+///
+/// type Objective = Sum<CrossEntropy<3>, Lovasz<3>>;
+/// const PIXELS: usize = 4;
+/// const LOSS: Objective = Sum((1.0, CrossEntropy::new().with_weights([0.2, 1.0, 5.0])), (0.5, Lovasz::new()));
+///
+/// let logits = [[2.0, 0.1, -1.0], [0.3, 0.2, 0.1], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]];
+/// let mut grad = [[0.0; 3]; PIXELS];
+/// let mut scratch = [0_u32; scratch_len::<3, Objective>(PIXELS)]; // sized at compile time
+///
+/// let batch = Batch::new(&logits, Labels::new(&[0, 2, 1, 255]).ignoring(255))?;
+/// let loss = LOSS.value_and_grad(&batch, &mut grad, &mut scratch)?;
+/// assert!(loss > 0.0);
+/// assert_eq!(grad[3], [0.0; 3]);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is no loss over {C} channels")]
+pub trait Loss<const C: usize> {
+    /// How much scratch the loss needs.
+    const SCRATCH: Scratch = Scratch::NONE;
+
+    /// Refuses bad parameters, and batches that the loss is not defined on.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`], [`Error::Probability`].
+    fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error>;
+
+    /// The loss. For implementors: the caller has called [`check`](Self::check), and scratch is long enough.
+    fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32;
+
+    /// The loss; adds `scale` times its gradient. For implementors: as [`evaluate`](Self::evaluate), and the gradient has
+    /// the batch's length.
+    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32;
+
+    /// Words of scratch that a batch of this many pixels needs; at compile time: [`scratch_len`](crate::scratch_len).
+    fn scratch_len(&self, pixels: usize) -> usize {
+        Self::SCRATCH.words(pixels)
+    }
+
+    /// The loss.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if scratch is too short, and those of [`check`](Self::check).
+    fn value<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> Result<f32, Error> {
+        self.check(batch)?;
+        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
+        Ok(self.evaluate(batch, scratch))
+    }
+
+    /// The loss; and `grad += scale · ∂loss/∂scores`.
+    ///
+    /// Accumulation is the primitive, so that a sum of losses, or of batches, needs one gradient buffer.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if scratch is too short or the gradient has not the length of the batch, [`Error::Parameter`] if
+    /// `scale` is not finite, and those of [`check`](Self::check).
+    fn add_grad<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> Result<f32, Error> {
+        self.check(batch)?;
+        if !scale.is_finite() {
+            return Err(Error::Parameter(Parameter::Scale));
+        }
+        check_grad(grad, batch.pixels())?;
+        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
+        Ok(self.accumulate(batch, scale, grad, scratch))
+    }
+
+    /// The loss; and `grad = ∂loss/∂scores`.
+    ///
+    /// # Errors
+    /// As [`add_grad`](Self::add_grad).
+    fn value_and_grad<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> Result<f32, Error> {
+        self.check(batch)?;
+        check_grad(grad, batch.pixels())?;
+        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
+        grad.clear();
+        Ok(self.accumulate(batch, 1.0, grad, scratch))
+    }
+}
+
+/// How many words of 32 bits a loss needs as scratch: a fixed number and a number a pixel.
+///
+/// Words, since indices fit them natively and floats by their bits, and since two losses of different kinds can share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Scratch {
+    fixed: usize,
+    per_pixel: usize,
+}
+
+impl Scratch {
+    /// No scratch at all.
+    pub const NONE: Self = Self::new(0, 0);
+
+    /// `fixed` words, and `per_pixel` words for each pixel.
+    #[must_use]
+    pub const fn new(fixed: usize, per_pixel: usize) -> Self {
+        Self { fixed, per_pixel }
+    }
+
+    /// Words for this many pixels; `usize::MAX`, which no buffer has, instead of an overflow.
+    #[must_use]
+    pub const fn words(self, pixels: usize) -> usize {
+        self.per_pixel.saturating_mul(pixels).saturating_add(self.fixed)
+    }
+
+    /// Enough for either of two: what they need if they run one after the other.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self { fixed: max(self.fixed, other.fixed), per_pixel: max(self.per_pixel, other.per_pixel) }
+    }
+
+    /// Enough for both of two at the same time.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            fixed: self.fixed.saturating_add(other.fixed),
+            per_pixel: self.per_pixel.saturating_add(other.per_pixel),
+        }
+    }
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// Words of scratch that loss `L` over `C` channels needs for a batch of this many pixels, at compile time.
+///
+/// ```
+/// use scarce::{CrossEntropy, Lovasz, scratch_len};
+///
+/// static SCRATCH: [u32; scratch_len::<4, Lovasz<4>>(64 * 64)] = [0; _];
+/// # const _: () = assert!(scratch_len::<4, CrossEntropy<4>>(64 * 64) == 0);
+/// ```
+#[must_use]
+pub const fn scratch_len<const C: usize, L: Loss<C>>(pixels: usize) -> usize {
+    L::SCRATCH.words(pixels)
+}
+
+fn check_scratch(scratch: Scratch, pixels: usize, words: &[u32]) -> Result<(), Error> {
+    let (needed, got) = (scratch.words(pixels), words.len());
+    if needed <= got { Ok(()) } else { Err(Error::Length { buffer: Buffer::Scratch, needed, got }) }
+}
+
+/// Takes the first `len` words off `scratch`; none if there are fewer, which the checks have excluded.
+pub(crate) fn take<'a>(scratch: &mut &'a mut [u32], len: usize) -> &'a mut [u32] {
+    let (head, tail) = core::mem::take(scratch).split_at_mut_checked(len).unwrap_or_default();
+    *scratch = tail;
+    head
+}

@@ -1,0 +1,333 @@
+//! Cross entropy: softmax over the classes, and binary.
+
+use crate::error::{check_parameter, non_negative, unit};
+use crate::kernel::sigmoid::{sigmoid, softplus};
+use crate::kernel::softmax::Target;
+use crate::labels::channel;
+use crate::math::{Libm, Math};
+use crate::{Error, Parameter, PixelLoss, Reduction};
+use core::marker::PhantomData;
+
+/// Weighted softmax cross entropy, with label smoothing and logit adjustment.
+///
+/// ```text
+/// ℓ_i = −w_y ln p_iy                  p_i = softmax(z_i + b)
+/// L   = Σ_i ℓ_i / Σ_i w_y             ∂L/∂z_ic = w_y (p_ic − [c = y]) / Σ_i w_y
+/// ```
+///
+/// With label smoothing ε: ℓ_i = −Σ_c q_ic ln p_ic with q_ic = (1 − ε) w_y [c = y] + (ε/C) w_c, divided by the same Σ w_y;
+/// ∂ℓ_i/∂z_ic = p_ic Σ_k q_ik − q_ic. This is PyTorch's form.
+///
+/// `b` is an addend of each class's logit: τ ln π_c with the class priors π gives the logit-adjusted loss (balanced
+/// softmax) of Menon et al. 2021, equation 10; [`weights::logit_adjustment`](crate::weights::logit_adjustment) makes it.
+///
+/// Shapes: logits and gradient `[f32; C]` a pixel, C ≥ 2 (one class does not compile: use [`BinaryCrossEntropy`]). No
+/// scratch.
+///
+/// Where the divisor Σ w is 0 the loss is 0, PyTorch's is NaN. mmsegmentation divides by the number of pixels even with
+/// weights: [`Reduction::MeanValid`], [`Reduction::MeanAll`].
+///
+/// Source: PyTorch `torch.nn.functional.cross_entropy`; label smoothing: Szegedy et al. 2016, §7.
+///
+/// ```
+/// use scarce::{Batch, CrossEntropy, Labels, Loss};
+///
+/// let logits = [[2.0, 0.0], [0.0, 0.0]];
+/// let batch = Batch::new(&logits, Labels::new(&[0, 1]))?;
+/// let mut grad = [[0.0; 2]; 2];
+/// let loss = CrossEntropy::new().with_weights([1.0, 3.0]).value_and_grad(&batch, &mut grad, &mut [])?;
+/// assert!((loss - 0.551_592_4).abs() < 1e-6);
+/// assert_eq!(grad[1], [0.375, -0.375]); // ¾ (½ − [c = 1])
+/// # Ok::<(), scarce::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// # use scarce::{Batch, CrossEntropy, Labels, Loss};
+/// let batch = Batch::new(&[[2.0_f32]], Labels::new(&[0])).unwrap();
+/// CrossEntropy::new().value(&batch, &mut []); // softmax over one class
+/// ```
+#[doc(alias = "NLLLoss")]
+#[doc(alias = "CrossEntropyLoss")]
+#[doc(alias = "balanced softmax")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CrossEntropy<const C: usize, M = Libm> {
+    weights: [f32; C],
+    label_smoothing: f32,
+    adjustment: [f32; C],
+    reduction: Reduction,
+    math: PhantomData<M>,
+}
+
+impl<const C: usize> CrossEntropy<C> {
+    /// All weights 1, no smoothing, no adjustment, [`Reduction::Mean`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            weights: [1.0; C],
+            label_smoothing: 0.0,
+            adjustment: [0.0; C],
+            reduction: Reduction::Mean,
+            math: PhantomData,
+        }
+    }
+}
+
+impl<const C: usize> Default for CrossEntropy<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const C: usize, M> CrossEntropy<C, M> {
+    /// A weight for each class, ≥ 0; [`weights`](crate::weights) makes them from counts.
+    #[must_use]
+    pub const fn with_weights(self, weights: [f32; C]) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// Label smoothing ε in `0..=1`.
+    #[must_use]
+    pub const fn with_label_smoothing(self, label_smoothing: f32) -> Self {
+        Self { label_smoothing, ..self }
+    }
+
+    /// An addend for each class's logit.
+    #[must_use]
+    pub const fn with_logit_adjustment(self, adjustment: [f32; C]) -> Self {
+        Self { adjustment, ..self }
+    }
+
+    /// What the sum over pixels is divided by.
+    #[must_use]
+    pub const fn with_reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// Other elementary functions.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> CrossEntropy<C, N> {
+        CrossEntropy {
+            weights: self.weights,
+            label_smoothing: self.label_smoothing,
+            adjustment: self.adjustment,
+            reduction: self.reduction,
+            math: PhantomData,
+        }
+    }
+
+    fn adjusted(&self, mut row: [f32; C]) -> [f32; C] {
+        for (logit, addend) in row.iter_mut().zip(self.adjustment) {
+            *logit += addend;
+        }
+        row
+    }
+
+    /// q: the mass of each class, times the weights.
+    fn mass(&self, label: usize) -> [f32; C] {
+        let mut mass = self.weights.map(|weight| self.label_smoothing / C as f32 * weight);
+        if let (Some(own), Some(weight)) = (mass.get_mut(label), self.weights.get(label)) {
+            *own += (1.0 - self.label_smoothing) * weight;
+        }
+        mass
+    }
+}
+
+impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
+    fn check_parameters(&self) -> Result<(), Error> {
+        const { assert!(C >= 2, "softmax needs at least two channels; one logit is for BinaryCrossEntropy") };
+        check_parameter(Parameter::Weight, &self.weights, non_negative)?;
+        check_parameter(Parameter::LabelSmoothing, &[self.label_smoothing], unit)?;
+        check_parameter(Parameter::LogitAdjustment, &self.adjustment, f32::is_finite)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    #[inline]
+    fn weight(&self, label: u8) -> f32 {
+        self.weights.get(usize::from(label)).copied().unwrap_or(0.0)
+    }
+
+    #[inline]
+    fn pixel(&self, row: [f32; C], label: u8) -> f32 {
+        self.pixel_grad(row, label, 0.0).0
+    }
+
+    #[inline]
+    fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        let row = self.adjusted(row);
+        let label = usize::from(label);
+        let target = Target::new::<M>(row, label);
+        if self.label_smoothing == 0.0 {
+            return target_cross_entropy(&target, label, self.weights.get(label).copied().unwrap_or(0.0), scale);
+        }
+        let mass = self.mass(label);
+        let total = crate::kernel::softmax::sum(mass);
+        let own = row.get(label).copied().unwrap_or(0.0);
+        // −ln p_c = −ln p_y + (z_y − z_c)
+        let mut value = 0.0;
+        let mut grad = target.others;
+        for (((grad, mass), score), class) in grad.iter_mut().zip(mass).zip(row).zip(0..) {
+            value += mass * (target.surprise + (own - score));
+            let exponential = if class == label { target.own } else { *grad };
+            *grad = scale * (exponential * target.inverse * total - mass);
+        }
+        (value, grad)
+    }
+}
+
+/// w · −ln p_t, and scale · w · (p − [c = t]).
+///
+/// Shared with the focal loss, which is this bit for bit at γ = 0.
+#[inline]
+pub(crate) fn target_cross_entropy<const C: usize>(
+    target: &Target<C>,
+    label: usize,
+    weight: f32,
+    scale: f32,
+) -> (f32, [f32; C]) {
+    let scale = scale * weight * target.inverse;
+    let mut grad = target.others.map(|other| other * scale);
+    if let Some(own) = grad.get_mut(label) {
+        *own = -(target.rest * scale);
+    }
+    (weight * target.surprise, grad)
+}
+
+/// Binary cross entropy with logits: one logit a pixel, or one class against all others in each channel.
+///
+/// ```text
+/// ℓ = −a t ln σ(z) − (1 − t) ln σ(−z)         ∂ℓ/∂z = a t (σ(z) − 1) + (1 − t) σ(z)
+/// ```
+///
+/// t is 1 where the label is the channel's class, else 0; with one channel, where the label is 1. a is `pos_weight`. Label
+/// smoothing ε replaces t by (1 − ε) t + ε/2, as the softmax form does with two classes. A pixel's loss is the sum over its
+/// channels, times the weight of its label.
+///
+/// Shapes: logits and gradient `[f32; C]` a pixel, any C ≥ 1. No scratch. [`Reduction::Mean`] divides by Σ over pixels of
+/// C · the label's weight, which is PyTorch's mean over elements.
+///
+/// Candle's form takes the logarithm of a sigmoid: infinite at z = 17, t = 0. This one is finite for all finite logits.
+///
+/// Source: PyTorch `torch.nn.functional.binary_cross_entropy_with_logits`.
+///
+/// ```
+/// use scarce::{Batch, BinaryCrossEntropy, Labels, Loss};
+///
+/// let batch = Batch::new(&[[0.0], [100.0]], Labels::new(&[1, 0]))?;
+/// let mut grad = [[0.0; 1]; 2];
+/// let loss = BinaryCrossEntropy::new().value_and_grad(&batch, &mut grad, &mut [])?;
+/// assert!((loss - 50.346_57).abs() < 1e-4); // (ln 2 + 100) / 2
+/// assert_eq!(grad, [[-0.25], [0.5]]);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[doc(alias = "BCEWithLogitsLoss")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BinaryCrossEntropy<const C: usize, M = Libm> {
+    pos_weight: f32,
+    label_weights: [f32; 2],
+    label_smoothing: f32,
+    reduction: Reduction,
+    math: PhantomData<M>,
+}
+
+impl<const C: usize> BinaryCrossEntropy<C> {
+    /// All weights 1, no smoothing, [`Reduction::Mean`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            pos_weight: 1.0,
+            label_weights: [1.0; 2],
+            label_smoothing: 0.0,
+            reduction: Reduction::Mean,
+            math: PhantomData,
+        }
+    }
+}
+
+impl<const C: usize> Default for BinaryCrossEntropy<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const C: usize, M> BinaryCrossEntropy<C, M> {
+    /// The weight a of the positive term, ≥ 0. It does not enter the divisor.
+    #[must_use]
+    pub const fn with_pos_weight(self, pos_weight: f32) -> Self {
+        Self { pos_weight, ..self }
+    }
+
+    /// Weights ≥ 0 of the terms with t = 0 and with t = 1, which enter the divisor of [`Reduction::Mean`].
+    #[must_use]
+    pub const fn with_class_weights(self, [negative, positive]: [f32; 2]) -> Self {
+        Self { label_weights: [negative, positive], ..self }
+    }
+
+    /// Label smoothing ε in `0..=1`.
+    #[must_use]
+    pub const fn with_label_smoothing(self, label_smoothing: f32) -> Self {
+        Self { label_smoothing, ..self }
+    }
+
+    /// What the sum over pixels is divided by.
+    #[must_use]
+    pub const fn with_reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// Other elementary functions.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> BinaryCrossEntropy<C, N> {
+        BinaryCrossEntropy {
+            pos_weight: self.pos_weight,
+            label_weights: self.label_weights,
+            label_smoothing: self.label_smoothing,
+            reduction: self.reduction,
+            math: PhantomData,
+        }
+    }
+}
+
+impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
+    fn check_parameters(&self) -> Result<(), Error> {
+        check_parameter(Parameter::PosWeight, &[self.pos_weight], non_negative)?;
+        check_parameter(Parameter::Weight, &self.label_weights, non_negative)?;
+        check_parameter(Parameter::LabelSmoothing, &[self.label_smoothing], unit)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn weight(&self, label: u8) -> f32 {
+        let [negative, positive] = self.label_weights;
+        let positives = if channel::<C>(label) < C { 1.0 } else { 0.0 };
+        positive * positives + negative * (C as f32 - positives)
+    }
+
+    #[inline]
+    fn pixel(&self, row: [f32; C], label: u8) -> f32 {
+        self.pixel_grad(row, label, 0.0).0
+    }
+
+    #[inline]
+    fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        let [negative, positive] = self.label_weights;
+        let on = channel::<C>(label);
+        let mut value = 0.0;
+        let mut grad = [0.0; C];
+        for ((grad, logit), channel) in grad.iter_mut().zip(row).zip(0..) {
+            let (target, weight) = if channel == on { (1.0, positive) } else { (0.0, negative) };
+            let target = (1.0 - self.label_smoothing) * target + 0.5 * self.label_smoothing;
+            let (own, other) = sigmoid::<M>(logit);
+            let (on, off) = (self.pos_weight * target, 1.0 - target);
+            value += weight * (on * softplus::<M>(-logit) + off * softplus::<M>(logit));
+            *grad = scale * weight * (off * own - on * other);
+        }
+        (value, grad)
+    }
+}

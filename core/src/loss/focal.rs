@@ -1,0 +1,268 @@
+//! The focal loss: softmax over the classes, and sigmoid.
+
+use super::cross_entropy::target_cross_entropy;
+use crate::error::{check_parameter, non_negative, unit};
+use crate::kernel::sigmoid::{sigmoid, softplus};
+use crate::kernel::softmax::Target;
+use crate::labels::channel;
+use crate::math::{Libm, Math};
+use crate::{Error, Parameter, PixelLoss, Reduction};
+use core::marker::PhantomData;
+
+/// Focal loss on a softmax: cross entropy, weighed down where the pixel is already right.
+///
+/// ```text
+/// ℓ = −α_y q^γ ln p          p = p_iy, q = 1 − p = Σ_{c ≠ y} p_ic
+/// ∂ℓ/∂z_c = α_y q^γ (q − γ p ln p) (r_c − [c = y]),      r_c = p_c / q for c ≠ y, r_y = 0
+/// ```
+///
+/// γ = 0 is [`CrossEntropy`](crate::CrossEntropy) with weights α, bit for bit. For 0 < γ < 1 the derivative of q^γ is
+/// infinite at q = 0 and frameworks give NaN for saturated logits; in the form above it is finite for every γ ≥ 0.
+///
+/// The default divisor is the number of valid pixels; MONAI and Kornia divide by C times the number of pixels
+/// ([`Reduction::MeanAllElements`]), RetinaNet by the number of positives ([`Reduction::Positives`]), and
+/// [`Reduction::Mean`] by Σ α. MONAI's and Kornia's scalar α is `[1 − α, α, α, …]`.
+///
+/// Shapes: logits and gradient `[f32; C]` a pixel, C ≥ 2 (for one logit: [`SigmoidFocal`]). No scratch.
+///
+/// Source: Lin et al. 2017, equation 5.
+///
+/// ```
+/// use scarce::{Batch, Focal, Labels, Loss};
+///
+/// let batch = Batch::new(&[[0.0, 0.0], [9.0, -9.0]], Labels::new(&[1, 0]))?;
+/// let mut grad = [[0.0; 2]; 2];
+/// let loss = Focal::new(2.0).value_and_grad(&batch, &mut grad, &mut [])?;
+/// assert!((loss - 0.086_643_4).abs() < 1e-6); // ½ · ¼ ln 2: the second pixel counts for nothing
+/// assert!(grad[1][0].abs() < 1e-15);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[doc(alias = "RetinaNet")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Focal<const C: usize, M = Libm> {
+    gamma: f32,
+    alpha: [f32; C],
+    reduction: Reduction,
+    math: PhantomData<M>,
+}
+
+impl<const C: usize> Focal<C> {
+    /// Focusing exponent γ ≥ 0 (2 is usual), all α 1, [`Reduction::MeanValid`].
+    #[must_use]
+    pub const fn new(gamma: f32) -> Self {
+        Self { gamma, alpha: [1.0; C], reduction: Reduction::MeanValid, math: PhantomData }
+    }
+}
+
+impl<const C: usize, M> Focal<C, M> {
+    /// A weight α ≥ 0 for each class.
+    #[must_use]
+    pub const fn with_alpha(self, alpha: [f32; C]) -> Self {
+        Self { alpha, ..self }
+    }
+
+    /// What the sum over pixels is divided by.
+    #[must_use]
+    pub const fn with_reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// Other elementary functions.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> Focal<C, N> {
+        Focal { gamma: self.gamma, alpha: self.alpha, reduction: self.reduction, math: PhantomData }
+    }
+}
+
+impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
+    fn check_parameters(&self) -> Result<(), Error> {
+        const { assert!(C >= 2, "softmax needs at least two channels; one logit is for SigmoidFocal") };
+        check_parameter(Parameter::Gamma, &[self.gamma], non_negative)?;
+        check_parameter(Parameter::Alpha, &self.alpha, non_negative)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    #[inline]
+    fn weight(&self, label: u8) -> f32 {
+        self.alpha.get(usize::from(label)).copied().unwrap_or(0.0)
+    }
+
+    #[inline]
+    fn pixel(&self, row: [f32; C], label: u8) -> f32 {
+        self.pixel_grad(row, label, 0.0).0
+    }
+
+    #[inline]
+    fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        let alpha = PixelLoss::<C>::weight(self, label);
+        let label = usize::from(label);
+        let target = Target::new::<M>(row, label);
+        if self.gamma == 0.0 {
+            return target_cross_entropy(&target, label, alpha, scale);
+        }
+        let miss = target.rest * target.inverse;
+        let (factor, slope) = modulation::<M>(self.gamma, target.own * target.inverse, miss, target.surprise);
+        // r_c is undefined where all other classes have underflowed, and `slope` is 0 there.
+        let share = if target.rest > 0.0 { scale * alpha * slope / target.rest } else { 0.0 };
+        let mut grad = target.others.map(|other| other * share);
+        if let Some(own) = grad.get_mut(label) {
+            *own = -(target.rest * share);
+        }
+        (alpha * factor * target.surprise, grad)
+    }
+}
+
+/// q^γ, and q^γ (q + γ p s) with s = −ln p: the factor of the loss and that of its gradient.
+#[inline]
+fn modulation<M: Math>(gamma: f32, hit: f32, miss: f32, surprise: f32) -> (f32, f32) {
+    let factor = power::<M>(miss, gamma);
+    (factor, factor * (miss + gamma * hit * surprise))
+}
+
+/// base^exponent for a base in `0..=1` and an exponent > 0; the usual exponents by multiplication.
+#[inline]
+pub(crate) fn power<M: Math>(base: f32, exponent: f32) -> f32 {
+    if exponent == 2.0 {
+        base * base
+    } else if exponent == 1.0 {
+        base
+    } else if exponent == 0.5 {
+        M::sqrt(base)
+    } else if exponent == 3.0 {
+        base * base * base
+    } else if base > 0.0 {
+        M::exp(exponent * M::ln(base))
+    } else {
+        0.0
+    }
+}
+
+/// Focal loss on a sigmoid: one logit a pixel, or one class against all others in each channel.
+///
+/// ```text
+/// s = 2t − 1, P = σ(s z), Q = 1 − P = σ(−s z)
+/// ℓ = −v a Q^γ ln P          ∂ℓ/∂z = −s v a Q^γ (Q − γ P ln P)
+/// ```
+///
+/// t is 1 where the label is the channel's class, else 0; with one channel, where the label is 1. a is two-sided: α at
+/// t = 1 and 1 − α at t = 0; without an α it is 1. v is a weight of the channel. A pixel's loss is the sum over its channels.
+///
+/// The default divisor is the number of valid pixels times Σ v: the mean over elements, as torchvision.
+/// segmentation_models.pytorch's "multiclass" focal loss is this one with C channels, not a softmax.
+///
+/// Shapes: logits and gradient `[f32; C]` a pixel, any C ≥ 1. No scratch.
+///
+/// Source: Lin et al. 2017, equation 5; torchvision `sigmoid_focal_loss`.
+///
+/// ```
+/// use scarce::{Batch, Labels, Loss, SigmoidFocal};
+///
+/// let batch = Batch::new(&[[0.0], [-30.0]], Labels::new(&[1, 0]))?;
+/// let mut grad = [[0.0; 1]; 2];
+/// let loss = SigmoidFocal::new(0.5).with_alpha(0.25).value_and_grad(&batch, &mut grad, &mut [])?;
+/// assert!((loss - 0.061_266_1).abs() < 1e-6); // ½ · ¼ √½ ln 2
+/// assert!(grad[1][0].is_finite());
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[doc(alias = "sigmoid_focal_loss")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SigmoidFocal<const C: usize, M = Libm> {
+    gamma: f32,
+    /// Factor at t = 0 and at t = 1 of each channel.
+    balance: [[f32; 2]; C],
+    channel_weights: [f32; C],
+    reduction: Reduction,
+    math: PhantomData<M>,
+}
+
+impl<const C: usize> SigmoidFocal<C> {
+    /// Focusing exponent γ ≥ 0 (2 is usual), no α, all channel weights 1, [`Reduction::Mean`].
+    #[must_use]
+    pub const fn new(gamma: f32) -> Self {
+        Self { gamma, balance: [[1.0; 2]; C], channel_weights: [1.0; C], reduction: Reduction::Mean, math: PhantomData }
+    }
+}
+
+impl<const C: usize, M> SigmoidFocal<C, M> {
+    /// α in `0..=1` at t = 1, and 1 − α at t = 0, in every channel.
+    #[must_use]
+    pub const fn with_alpha(self, alpha: f32) -> Self {
+        Self { balance: [[1.0 - alpha, alpha]; C], ..self }
+    }
+
+    /// α in `0..=1` of each channel: α_c at t = 1, and 1 − α_c at t = 0.
+    #[must_use]
+    pub fn with_channel_alpha(self, alpha: [f32; C]) -> Self {
+        Self { balance: alpha.map(|alpha| [1.0 - alpha, alpha]), ..self }
+    }
+
+    /// A weight ≥ 0 for each channel, which enters the divisor of [`Reduction::Mean`].
+    #[must_use]
+    pub const fn with_channel_weights(self, channel_weights: [f32; C]) -> Self {
+        Self { channel_weights, ..self }
+    }
+
+    /// What the sum over pixels is divided by.
+    #[must_use]
+    pub const fn with_reduction(self, reduction: Reduction) -> Self {
+        Self { reduction, ..self }
+    }
+
+    /// Other elementary functions.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> SigmoidFocal<C, N> {
+        SigmoidFocal {
+            gamma: self.gamma,
+            balance: self.balance,
+            channel_weights: self.channel_weights,
+            reduction: self.reduction,
+            math: PhantomData,
+        }
+    }
+}
+
+impl<const C: usize, M: Math> PixelLoss<C> for SigmoidFocal<C, M> {
+    fn check_parameters(&self) -> Result<(), Error> {
+        check_parameter(Parameter::Gamma, &[self.gamma], non_negative)?;
+        check_parameter(Parameter::Alpha, self.balance.as_flattened(), unit)?;
+        check_parameter(Parameter::Weight, &self.channel_weights, non_negative)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn weight(&self, _: u8) -> f32 {
+        crate::kernel::softmax::sum(self.channel_weights)
+    }
+
+    #[inline]
+    fn pixel(&self, row: [f32; C], label: u8) -> f32 {
+        self.pixel_grad(row, label, 0.0).0
+    }
+
+    #[inline]
+    fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        let on = channel::<C>(label);
+        let mut value = 0.0;
+        let mut grad = [0.0; C];
+        let parameters = self.balance.into_iter().zip(self.channel_weights);
+        for (((grad, logit), ([at_zero, at_one], weight)), channel) in grad.iter_mut().zip(row).zip(parameters).zip(0..)
+        {
+            let (sign, factor) = if channel == on { (1.0, weight * at_one) } else { (-1.0, weight * at_zero) };
+            let margin = sign * logit;
+            let (hit, miss) = sigmoid::<M>(margin);
+            let surprise = softplus::<M>(-margin);
+            let (modulation, slope) =
+                if self.gamma == 0.0 { (1.0, miss) } else { modulation::<M>(self.gamma, hit, miss, surprise) };
+            value += factor * modulation * surprise;
+            *grad = -(scale * factor * sign * slope);
+        }
+        (value, grad)
+    }
+}

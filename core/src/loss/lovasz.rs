@@ -1,0 +1,566 @@
+//! The Lovász extension of the Jaccard loss: softmax, sigmoid or probabilities, and hinge.
+
+use super::take;
+use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
+use crate::error::{check_parameter, non_negative};
+use crate::kernel::jaccard::{JaccardIncrements, key, value};
+use crate::kernel::sort::{Radix, Sort};
+use crate::kernel::sum::Sums;
+use crate::labels::channel;
+use crate::math::{Libm, Math};
+use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
+use core::marker::PhantomData;
+use core::ops::Range;
+
+/// The classes that a Lovász loss is averaged over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Classes<const C: usize> {
+    /// Those with a true pixel, in the batch or in the image.
+    Present,
+    /// All. The loss of an absent class is its largest error, and only that one pixel gets a gradient.
+    All,
+    /// Those marked, absent or not.
+    Listed([bool; C]),
+}
+
+/// Lovász-softmax: the convex extension of the Jaccard loss (1 − IoU) of each class, averaged over classes.
+///
+/// ```text
+/// e_i = 1 − p_ic where y_i = c, else p_ic           errors, sorted in decreasing order, ties by pixel
+/// L_c = Σ_k e_(k) g_k                               g_k: by how much the Jaccard loss grows with the k-th pixel
+/// L   = mean over the classes of w_c L_c
+/// ∂L_c/∂p_ic = −g where y_i = c, else g             and through the softmax: ∂/∂z_c = p_c (∂_c − Σ_k p_k ∂_k)
+/// ```
+///
+/// The increments g are exact to rounding ([`JaccardIncrements`]); the sort is exact, and its order total, so that the
+/// gradient is reproducible where errors tie and the loss has many subgradients. Pixels of the background that err less
+/// than every pixel of the foreground have the increment 0 and are not sorted.
+///
+/// Weights multiply; the mean is over the number of classes (mmsegmentation, Kornia). Over the whole batch by default; with
+/// [`per_image`](Self::per_image) the mean of the images' losses, to which an image without a valid pixel contributes 0.
+/// Alone and from scratch it is slow to start; add cross entropy with [`Sum`](crate::Sum), as its authors advise.
+///
+/// Shapes: scores and gradient `[f32; C]` a pixel; softmax C ≥ 2, sigmoid and probabilities any C ≥ 1 (with one channel the
+/// one class is label 1; use [`Classes::All`] to count it where it is absent, too). Scratch: 256 words and 5 words a pixel
+/// with [`Radix`], 3 words a pixel with [`Heap`](crate::Heap), which gives the same bits.
+///
+/// Berman's code takes `classes='present'` by identity and treats other strings as `'all'`; Kornia's sorts class numbers in
+/// place of the foreground and computes another loss altogether.
+///
+/// Source: Berman, Rannen Triki, Blaschko 2018, equations 8, 11 and algorithm 1.
+///
+/// ```
+/// use scarce::{Batch, Heap, Labels, Loss, Lovasz, scratch_len};
+///
+/// let logits = [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]];
+/// let batch = Batch::new(&logits, Labels::new(&[0, 0, 1]))?;
+/// let mut grad = [[0.0; 2]; 3];
+/// let mut scratch = [0; scratch_len::<2, Lovasz<2>>(3)];
+/// let loss = Lovasz::new().value_and_grad(&batch, &mut grad, &mut scratch)?;
+///
+/// let mut other = [[0.0; 2]; 3];
+/// assert_eq!(loss, Lovasz::new().with_sort(Heap).value_and_grad(&batch, &mut other, &mut scratch)?);
+/// assert_eq!(grad, other);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[doc(alias = "jaccard")]
+#[doc(alias = "iou")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Lovasz<const C: usize, A = Softmax, R = Radix, M = Libm> {
+    classes: Classes<C>,
+    weights: [f32; C],
+    per_image: bool,
+    kind: PhantomData<(A, R, M)>,
+}
+
+impl<const C: usize> Lovasz<C> {
+    /// The classes that are present, all weights 1, over the whole batch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { classes: Classes::Present, weights: [1.0; C], per_image: false, kind: PhantomData }
+    }
+}
+
+impl<const C: usize> Default for Lovasz<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const C: usize, A, R, M> Lovasz<C, A, R, M> {
+    /// The classes to average over.
+    #[must_use]
+    pub const fn with_classes(self, classes: Classes<C>) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// A weight ≥ 0 for each class's loss; the mean is still over the number of classes.
+    #[must_use]
+    pub const fn with_weights(self, weights: [f32; C]) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// Computes each image by itself and averages.
+    #[must_use]
+    pub const fn per_image(self) -> Self {
+        Self { per_image: true, ..self }
+    }
+
+    /// Probabilities by a sigmoid in each channel: binary with one channel, else one class against all others.
+    #[must_use]
+    pub const fn on_sigmoid(self) -> Lovasz<C, Sigmoid, R, M> {
+        self.with()
+    }
+
+    /// The scores are probabilities, and the gradient is with respect to them.
+    #[must_use]
+    pub const fn on_probabilities(self) -> Lovasz<C, Probabilities, R, M> {
+        self.with()
+    }
+
+    /// Another sort: same bits, other scratch and speed.
+    #[must_use]
+    pub const fn with_sort<Q: Sort>(self, _: Q) -> Lovasz<C, A, Q, M> {
+        self.with()
+    }
+
+    /// Other elementary functions.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> Lovasz<C, A, R, N> {
+        self.with()
+    }
+
+    const fn with<B, Q, N>(self) -> Lovasz<C, B, Q, N> {
+        Lovasz { classes: self.classes, weights: self.weights, per_image: self.per_image, kind: PhantomData }
+    }
+}
+
+/// Scratch, carved.
+struct Buffers<'a> {
+    /// Key of each pixel's error; after the scan, the bits of its increment.
+    keys: &'a mut [u32],
+    /// The pixels, sorted.
+    order: &'a mut [u32],
+    /// Σ_k p_k ∂L/∂p_k of each pixel, where the activation is coupled.
+    shared: &'a mut [u32],
+    /// 1 / Σ exp of each pixel, where it is kept.
+    inverse: &'a mut [u32],
+    sort: &'a mut [u32],
+}
+
+impl<'a> Buffers<'a> {
+    const fn scratch<R: Sort>(coupled: bool) -> Scratch {
+        let kept = if coupled && R::KEEP_INVERSE {
+            2
+        } else if coupled {
+            1
+        } else {
+            0
+        };
+        R::SCRATCH.and(Scratch::new(0, 2 + kept))
+    }
+
+    fn carve<R: Sort>(mut scratch: &'a mut [u32], pixels: usize, coupled: bool) -> Self {
+        Self {
+            keys: take(&mut scratch, pixels),
+            order: take(&mut scratch, pixels),
+            shared: take(&mut scratch, if coupled { pixels } else { 0 }),
+            inverse: take(&mut scratch, if coupled && R::KEEP_INVERSE { pixels } else { 0 }),
+            sort: take(&mut scratch, R::SCRATCH.words(pixels)),
+        }
+    }
+}
+
+/// The key of a pixel that takes no part: below every key of an error ≥ 0.
+const NO_PART: u32 = 0;
+
+/// Σ e_(k) g_k, given the key of each pixel's error; leaves the bits of each pixel's increment in its place.
+///
+/// `floor` is the smallest key that can matter; `loss` is the loss of an error by itself: the error, or a bent version.
+fn extension<R: Sort>(
+    buffers: &mut Buffers<'_>,
+    foreground: u32,
+    is_foreground: impl Fn(usize) -> bool,
+    floor: u32,
+    loss: impl Fn(f32) -> f32,
+) -> f32 {
+    let Buffers { keys, order, sort, .. } = buffers;
+    // Past the last foreground pixel every increment is 0, so what errs less than all of the foreground need not be
+    // sorted. Without foreground only the very first pixel has an increment.
+    let worst = keys.iter().fold(NO_PART, |worst, &key| worst.max(key));
+    let threshold = if foreground == 0 {
+        worst
+    } else {
+        let foreground = keys.iter().zip(0..).filter(|&(&key, pixel)| key != NO_PART && is_foreground(pixel));
+        foreground.fold(worst, |least, (&key, _)| least.min(key))
+    };
+    let threshold = threshold.max(floor);
+    let mut sorted = 0;
+    for (key, pixel) in keys.iter_mut().zip(0_u32..) {
+        if *key < threshold {
+            *key = 0;
+        } else if let Some(slot) = order.get_mut(sorted) {
+            *slot = pixel;
+            sorted = sorted.wrapping_add(1);
+        }
+    }
+    let order = order.get_mut(..sorted).unwrap_or_default();
+    R::sort(keys, order, sort);
+    let mut increments = JaccardIncrements::new(foreground);
+    let mut total = Sums::ZERO;
+    for &pixel in order.iter() {
+        let Some(slot) = keys.get_mut(pixel as usize) else { continue };
+        let increment = increments.next(is_foreground(pixel as usize));
+        total.add([loss(value(*slot)) * increment]);
+        *slot = increment.to_bits();
+    }
+    let [total] = total.total();
+    total
+}
+
+impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
+    /// The loss of one group of pixels; `groups` is the number of them.
+    fn group<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        scale: f32,
+        mut grad: Option<&mut G>,
+        buffers: &mut Buffers<'_>,
+    ) -> f32 {
+        let mut counts = [0_u32; C];
+        let mut empty = true;
+        for (_, label) in batch.samples(range.clone()).flatten() {
+            empty = false;
+            if let Some(count) = counts.get_mut(channel::<C>(label)) {
+                *count = count.wrapping_add(1);
+            }
+        }
+        let classes = match self.classes {
+            Classes::Present => counts.map(|count| count > 0),
+            Classes::All => [true; C],
+            Classes::Listed(classes) => classes,
+        };
+        let number = classes.iter().filter(|&&counts| counts).count();
+        if empty || number == 0 {
+            return 0.0;
+        }
+        if A::COUPLED && R::KEEP_INVERSE {
+            for (slot, sample) in buffers.inverse.iter_mut().zip(batch.samples(range.clone())) {
+                *slot = sample.map_or(0.0, |(row, _)| A::inverse::<M, C>(row)).to_bits();
+            }
+        }
+        buffers.shared.fill(0);
+        let scale = scale / number as f32;
+        let mut total = 0.0;
+        let wanted = self.weights.iter().zip(counts).zip(classes).enumerate();
+        for (class, ((&weight, count), _)) in wanted.filter(|(_, (_, wanted))| *wanted) {
+            let keys = buffers.keys.iter_mut().zip(batch.samples(range.clone()));
+            for ((slot, sample), place) in keys.zip(0..) {
+                *slot = sample.map_or(NO_PART, |(row, label)| {
+                    let inverse = Self::inverse(buffers.inverse, place, row);
+                    key(if channel::<C>(label) == class {
+                        A::complement::<M, C>(row, class, inverse)
+                    } else {
+                        A::probability::<M, C>(row, class, inverse)
+                    })
+                });
+            }
+            let is_class = |place: usize| {
+                batch.label(range.start.wrapping_add(place)).is_some_and(|label| channel::<C>(label) == class)
+            };
+            let loss = extension::<R>(buffers, count, is_class, key(0.0), |error| error);
+            total += weight * loss;
+            if let Some(grad) = &mut grad {
+                self.scatter(batch, range.clone(), class, scale * weight, &mut **grad, buffers);
+            }
+        }
+        if let (true, Some(grad)) = (A::COUPLED, grad) {
+            let rows = batch.samples(range.clone()).zip(buffers.shared.iter()).map(|(sample, shared)| {
+                let shared = f32::from_bits(*shared);
+                let (row, _) = sample.filter(|_| shared != 0.0)?;
+                Some(A::row::<M, C>(row).0.map(|probability| -(probability * shared)))
+            });
+            grad.add_rows(range.start, rows);
+        }
+        total / number as f32
+    }
+
+    /// 1 / Σ exp of a pixel: kept, or computed again with the same bits.
+    #[inline]
+    fn inverse(kept: &[u32], place: usize, row: [f32; C]) -> f32 {
+        if A::COUPLED && R::KEEP_INVERSE {
+            kept.get(place).map_or(0.0, |&bits| f32::from_bits(bits))
+        } else {
+            A::inverse::<M, C>(row)
+        }
+    }
+
+    /// Adds one class's part of the gradient.
+    fn scatter<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        class: usize,
+        scale: f32,
+        grad: &mut G,
+        buffers: &mut Buffers<'_>,
+    ) {
+        let start = range.start;
+        for ((&bits, sample), place) in buffers.keys.iter().zip(batch.samples(range)).zip(0..) {
+            let increment = f32::from_bits(bits);
+            let Some((row, label)) = sample.filter(|_| increment != 0.0) else { continue };
+            let signed = if channel::<C>(label) == class { -increment } else { increment };
+            let slope = A::slope::<M, C>(row, class, Self::inverse(buffers.inverse, place, row));
+            let addend = scale * signed * slope;
+            if let Some(element) = grad.element_mut(start.wrapping_add(place), class) {
+                *element += addend;
+            }
+            if let Some(shared) = buffers.shared.get_mut(place) {
+                *shared = (f32::from_bits(*shared) + addend).to_bits();
+            }
+        }
+    }
+
+    fn run<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        mut grad: Option<&mut G>,
+        scratch: &mut [u32],
+    ) -> f32 {
+        if !self.per_image {
+            let mut buffers = Buffers::carve::<R>(scratch, batch.pixels(), A::COUPLED);
+            return self.group(batch, 0..batch.pixels(), scale, grad, &mut buffers);
+        }
+        let images = batch.images() as f32;
+        let mut total = 0.0;
+        for range in batch.image_ranges() {
+            let mut buffers = Buffers::carve::<R>(scratch, range.len(), A::COUPLED);
+            total += self.group(batch, range, scale / images, grad.as_deref_mut(), &mut buffers);
+        }
+        total / images
+    }
+}
+
+impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R, M> {
+    const SCRATCH: Scratch = Buffers::scratch::<R>(A::COUPLED);
+
+    fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
+        check_parameter(Parameter::Weight, &self.weights, non_negative)?;
+        A::check(batch)
+    }
+
+    fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32 {
+        self.run(batch, 0.0, None::<&mut [[f32; C]]>, scratch)
+    }
+
+    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        self.run(batch, scale, Some(grad), scratch)
+    }
+}
+
+/// Lovász hinge: the convex extension of the Jaccard loss of a binary segmentation, on hinge errors of its logits.
+///
+/// ```text
+/// e_i = 1 − s_i z_i,  s = 2 y − 1                   errors, sorted in decreasing order, ties by pixel
+/// L   = Σ_k max(e_(k), 0) g_k                       g_k: by how much the Jaccard loss grows with the k-th pixel
+/// ∂L/∂z_i = −s_i g where e > 0, else 0
+/// ```
+///
+/// [`elu`](Self::elu) replaces max(e, 0) by elu(e) + 1, which is e + 1 for e > 0 and eᵉ below: never flat; the gradient is
+/// then multiplied by eᵉ for e < 0.
+///
+/// Over the whole batch by default, as PaddleSeg and mmsegmentation; Berman's default is [`per_image`](Self::per_image).
+/// Without foreground the loss is the largest error, and one pixel gets the whole gradient.
+///
+/// Shapes: one logit a pixel, `[f32; 1]`; labels 0 and 1. Scratch: 256 words and 3 words a pixel with [`Radix`], 2 words a
+/// pixel with [`Heap`](crate::Heap), which gives the same bits.
+///
+/// Source: Berman, Rannen Triki, Blaschko 2018, §3.1; Yu and Blaschko 2015.
+///
+/// ```
+/// use scarce::{Batch, Labels, Loss, LovaszHinge, scratch_len};
+///
+/// let batch = Batch::new(&[[0.5], [-2.0], [0.0]], Labels::new(&[1, 0, 0]))?;
+/// let mut grad = [[0.0; 1]; 3];
+/// let mut scratch = [0; scratch_len::<1, LovaszHinge>(3)];
+/// let loss = LovaszHinge::new().value_and_grad(&batch, &mut grad, &mut scratch)?;
+/// assert_eq!(loss, 0.75); // errors 1, ½, −1 with increments ½, ½, 0
+/// assert_eq!(grad, [[-0.5], [0.0], [0.5]]);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LovaszHinge<R = Radix, M = Libm> {
+    per_image: bool,
+    elu: bool,
+    kind: PhantomData<(R, M)>,
+}
+
+impl LovaszHinge {
+    /// max(e, 0), over the whole batch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { per_image: false, elu: false, kind: PhantomData }
+    }
+}
+
+impl Default for LovaszHinge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R, M> LovaszHinge<R, M> {
+    /// Computes each image by itself and averages; an image without a valid pixel contributes 0.
+    #[must_use]
+    pub const fn per_image(self) -> Self {
+        Self { per_image: true, ..self }
+    }
+
+    /// elu(e) + 1 in place of max(e, 0).
+    #[must_use]
+    pub const fn elu(self) -> Self {
+        Self { elu: true, ..self }
+    }
+
+    /// Another sort: same bits, other scratch and speed.
+    #[must_use]
+    pub const fn with_sort<Q: Sort>(self, _: Q) -> LovaszHinge<Q, M> {
+        LovaszHinge { per_image: self.per_image, elu: self.elu, kind: PhantomData }
+    }
+
+    /// Other elementary functions; only [`elu`](Self::elu) uses one.
+    #[must_use]
+    pub const fn with_math<N: Math>(self, _: N) -> LovaszHinge<R, N> {
+        LovaszHinge { per_image: self.per_image, elu: self.elu, kind: PhantomData }
+    }
+}
+
+impl<R: Sort, M: Math> LovaszHinge<R, M> {
+    /// s and e of a pixel.
+    #[inline]
+    fn error([logit]: [f32; 1], label: u8) -> (f32, f32) {
+        let sign = if label == 1 { 1.0 } else { -1.0 };
+        (sign, 1.0 - sign * logit)
+    }
+
+    fn group<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, 1>,
+        range: Range<usize>,
+        scale: f32,
+        grad: Option<&mut G>,
+        buffers: &mut Buffers<'_>,
+    ) -> f32 {
+        let mut foreground = 0_u32;
+        for (slot, sample) in buffers.keys.iter_mut().zip(batch.samples(range.clone())) {
+            *slot = sample.map_or(NO_PART, |(row, label)| {
+                foreground = foreground.wrapping_add(u32::from(label));
+                key(Self::error(row, label).1)
+            });
+        }
+        let is_foreground = |place: usize| batch.label(range.start.wrapping_add(place)) == Some(1);
+        let bend = |error: f32| match (self.elu, error > 0.0) {
+            (false, _) => error.max(0.0),
+            (true, true) => error + 1.0,
+            (true, false) => M::exp(error),
+        };
+        // Without elu an error ≤ 0 has neither loss nor slope.
+        let floor = if self.elu { NO_PART + 1 } else { key(0.0) };
+        let loss = extension::<R>(buffers, foreground, is_foreground, floor, bend);
+        if let Some(grad) = grad {
+            let rows = batch.samples(range.clone()).zip(buffers.keys.iter()).map(|(sample, &increment)| {
+                sample.map(|(row, label)| {
+                    let (sign, error) = Self::error(row, label);
+                    let slope = match (self.elu, error > 0.0) {
+                        (_, true) => 1.0,
+                        (false, false) => 0.0,
+                        (true, false) => M::exp(error),
+                    };
+                    [-(sign * f32::from_bits(increment) * slope * scale)]
+                })
+            });
+            grad.add_rows(range.start, rows);
+        }
+        loss
+    }
+
+    fn run<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, 1>,
+        scale: f32,
+        mut grad: Option<&mut G>,
+        scratch: &mut [u32],
+    ) -> f32 {
+        if !self.per_image {
+            let mut buffers = Buffers::carve::<R>(scratch, batch.pixels(), false);
+            return self.group(batch, 0..batch.pixels(), scale, grad, &mut buffers);
+        }
+        let images = batch.images() as f32;
+        let mut total = 0.0;
+        for range in batch.image_ranges() {
+            let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
+            total += self.group(batch, range, scale / images, grad.as_deref_mut(), &mut buffers);
+        }
+        total / images
+    }
+}
+
+impl<R: Sort, M: Math> Loss<1> for LovaszHinge<R, M> {
+    const SCRATCH: Scratch = Buffers::scratch::<R>(false);
+
+    fn check<S: Scores<1> + ?Sized>(&self, _: &Batch<'_, S, 1>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn evaluate<S: Scores<1> + ?Sized>(&self, batch: &Batch<'_, S, 1>, scratch: &mut [u32]) -> f32 {
+        self.run(batch, 0.0, None::<&mut [[f32; 1]]>, scratch)
+    }
+
+    fn accumulate<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, 1>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        self.run(batch, scale, Some(grad), scratch)
+    }
+}
+
+/// The Jaccard increments of pixels sorted by decreasing error: Berman's `lovasz_grad`.
+///
+/// ```
+/// let mut increments = [0.0; 4];
+/// scarce::lovasz_grad(&[true, false, true, false], &mut increments)?;
+/// assert_eq!(increments, [0.5, 1.0 / 6.0, 1.0 / 3.0, 0.0]);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Length`] if the two slices differ in length; [`Error::TooManyPixels`].
+pub fn lovasz_grad(foreground: &[bool], increments: &mut [f32]) -> Result<(), Error> {
+    let (needed, got) = (foreground.len(), increments.len());
+    if needed != got {
+        return Err(Error::Length { buffer: Buffer::Output, needed, got });
+    }
+    if u32::try_from(needed).is_err() {
+        return Err(Error::TooManyPixels);
+    }
+    let mut scan = JaccardIncrements::new(foreground.iter().filter(|&&foreground| foreground).count() as u32);
+    for (increment, &foreground) in increments.iter_mut().zip(foreground) {
+        *increment = scan.next(foreground);
+    }
+    Ok(())
+}

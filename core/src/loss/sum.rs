@@ -1,0 +1,49 @@
+//! Weighted sums of losses.
+
+use crate::error::check_parameter;
+use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
+
+/// A weighted sum of two losses: L = a·A + b·B.
+///
+/// The everyday Dice + cross entropy. Both add to one gradient, and share one scratch, the larger of what they need. Sums
+/// nest. A weight may be any finite number.
+///
+/// ```
+/// use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Sum};
+///
+/// let batch = Batch::new(&[[1.0, 0.0], [0.0, 2.0]], Labels::new(&[0, 0]))?;
+/// let (cross_entropy, dice) = (CrossEntropy::new(), Overlap::dice());
+/// let both = Sum((1.0, cross_entropy), (0.5, dice)).value(&batch, &mut [])?;
+/// assert_eq!(both, cross_entropy.value(&batch, &mut [])? + 0.5 * dice.value(&batch, &mut [])?);
+/// # Ok::<(), scarce::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sum<A, B>(pub (f32, A), pub (f32, B));
+
+impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
+    const SCRATCH: Scratch = A::SCRATCH.or(B::SCRATCH);
+
+    fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
+        let Self((a, first), (b, second)) = self;
+        check_parameter(Parameter::Weight, &[*a, *b], f32::is_finite)?;
+        first.check(batch)?;
+        second.check(batch)
+    }
+
+    fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32 {
+        let Self((a, first), (b, second)) = self;
+        a * first.evaluate(batch, scratch) + b * second.evaluate(batch, scratch)
+    }
+
+    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        let Self((a, first), (b, second)) = self;
+        a * first.accumulate(batch, scale * a, grad, scratch) + b * second.accumulate(batch, scale * b, grad, scratch)
+    }
+}
