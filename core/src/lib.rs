@@ -23,6 +23,7 @@
 //! * `defmt`: derives `defmt::Format` for configurations and errors. Logs nothing.
 
 #![no_std]
+#![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;

@@ -9,7 +9,7 @@ use crate::math::{Libm, Math};
 /// Inverse frequency: w_c = 1 / (C f_c), as scikit-learn's "balanced".
 ///
 /// ```
-/// assert_eq!(scarce::weights::inverse_frequency([240, 60, 0]), [0.416_666_67, 1.666_666_7, 0.0]);
+/// assert_eq!(scarce::weights::inverse_frequency([300, 100]), [0.666_666_7, 2.0]);
 /// ```
 #[must_use]
 pub fn inverse_frequency<const C: usize>(counts: [u32; C]) -> [f32; C] {
