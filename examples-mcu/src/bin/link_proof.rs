@@ -1,0 +1,181 @@
+//! A firmware that uses every loss, has no allocator, and cannot link if a panic is reachable.
+//!
+//! The panic handler refers to a symbol that nobody defines: a path to a panic that survives optimisation is an undefined
+//! symbol. An allocation would be one too, since there is no `#[global_allocator]`. It is linked, never run; `tests/run`
+//! links it for several targets, and shows each time that a planted panic does not link.
+//!
+//! `SCARCE_LOSS=name` at build time links one loss alone, which is how its flash is measured; `SCARCE_LOSS=planted-panic`
+//! plants an indexed access.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    println!("link_proof is for bare-metal targets");
+}
+
+#[cfg(target_os = "none")]
+#[allow(unsafe_code, reason = "the entry point's name, and the symbol that must not be needed")]
+mod proof {
+    use core::hint::black_box;
+    use scarce::metrics::Confusion;
+    use scarce::{
+        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge, Overlap,
+        PixelLoss, Planes, PlanesMut, Sigmoid, SigmoidFocal, Sum, lovasz_grad, scratch_len, weights,
+    };
+
+    #[panic_handler]
+    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+        unsafe extern "C" {
+            fn a_panic_is_reachable() -> !;
+        }
+        // SAFETY: the symbol does not exist, so a program that could call it does not link.
+        unsafe { a_panic_is_reachable() }
+    }
+
+    /// Whether this loss is to be linked: the one named at build time, or all.
+    const fn wanted(name: &str) -> bool {
+        let Some(chosen) = option_env!("SCARCE_LOSS") else { return !matches!(name.as_bytes(), b"planted-panic") };
+        let (chosen, name) = (chosen.as_bytes(), name.as_bytes());
+        if chosen.len() != name.len() {
+            return false;
+        }
+        let mut place = 0;
+        while place < name.len() {
+            if chosen[place] != name[place] {
+                return false;
+            }
+            place += 1;
+        }
+        true
+    }
+
+    const PIXELS: usize = 64;
+    const CLASSES: usize = 4;
+
+    /// Lengths that the compiler cannot know: every check must hold at run time.
+    fn opaque(len: usize) -> usize {
+        black_box(len)
+    }
+
+    /// Value and gradient of one loss over pixel-major logits.
+    #[inline(never)]
+    fn train<const C: usize, L: Loss<C>>(loss: L) -> Result<f32, Error> {
+        let mut logits = black_box([[0.5; C]; PIXELS]);
+        let labels = black_box([1_u8; PIXELS]);
+        let mut scratch = black_box([0_u32; 1024]);
+        let mut grad = black_box([[0.0; C]; PIXELS]);
+        let (Some(logits), Some(labels)) = (logits.get_mut(..opaque(PIXELS)), labels.get(..opaque(PIXELS))) else {
+            return Ok(0.0);
+        };
+        let (Some(grad), Some(scratch)) = (grad.get_mut(..opaque(PIXELS)), scratch.get_mut(..opaque(1024))) else {
+            return Ok(0.0);
+        };
+        let batch = Batch::<[[f32; C]], C>::new(logits, Labels::new(labels).ignoring(black_box(255)))?;
+        let batch = batch.with_images(opaque(2))?;
+        let loss = black_box(loss);
+        let first = loss.value_and_grad(&batch, grad, scratch)?;
+        let second = loss.add_grad(&batch, black_box(0.5), grad, scratch)?;
+        let third = loss.value(&batch, scratch)?;
+        black_box(&grad);
+        Ok(first + second + third)
+    }
+
+    /// The same over class-major logits.
+    #[inline(never)]
+    fn train_planes<const C: usize, L: Loss<C>>(loss: L) -> Result<f32, Error> {
+        let logits = black_box([0.5; PIXELS * CLASSES]);
+        let labels = black_box([1_u8; PIXELS]);
+        let mut grad = black_box([0.0; PIXELS * CLASSES]);
+        let mut scratch = black_box([0_u32; 1024]);
+        let planes = Planes::<C>::new(logits.get(..opaque(PIXELS * C)).unwrap_or_default(), opaque(2))?;
+        let mut grad = PlanesMut::<C>::new(grad.get_mut(..opaque(PIXELS * C)).unwrap_or_default(), opaque(2))?;
+        let batch = Batch::new(&planes, Labels::new(&labels))?.with_images(opaque(2))?;
+        let value = black_box(loss).value_and_grad(&batch, &mut grad, &mut scratch)?;
+        black_box(&grad);
+        Ok(value)
+    }
+
+    fn per_pixel() -> Result<f32, Error> {
+        let logits = black_box([[0.5; CLASSES]; PIXELS]);
+        let labels = black_box([1_u8; PIXELS]);
+        let mut output = black_box([0.0; PIXELS]);
+        let batch = Batch::new(&logits, Labels::new(&labels))?;
+        CrossEntropy::new().per_pixel(&batch, output.get_mut(..opaque(PIXELS)).unwrap_or_default())?;
+        Ok(black_box(output).iter().sum())
+    }
+
+    fn weigh_and_measure() -> Result<f32, Error> {
+        let counts = black_box([9_u32, 1, 0, 4]);
+        let made = [
+            weights::inverse_frequency(counts),
+            weights::sqrt_inverse_frequency(counts),
+            weights::median_frequency(counts),
+            weights::enet(counts),
+            weights::effective_number(counts, black_box(0.9)),
+            weights::logit_adjustment(counts, black_box(1.0)),
+            weights::normalize_mean(weights::clamp(weights::enet(counts), 0.1, black_box(10.0))),
+        ];
+        let mut confusion = Confusion::<CLASSES>::new();
+        confusion.observe(Labels::new(black_box(&[0, 1, 2])), black_box(&[0, 1, 1]))?;
+        let logits = black_box([[0.5; CLASSES]; 3]);
+        confusion.observe_scores(&Batch::new(&logits, Labels::new(black_box(&[0, 1, 2])))?);
+        confusion.merge(&black_box(confusion));
+        let scores = [confusion.mean_iou(), confusion.dice(opaque(1)), confusion.pixel_accuracy(), confusion.iou(opaque(9))];
+        let mut increments = black_box([0.0; 3]);
+        lovasz_grad(black_box(&[true, false, true]), increments.get_mut(..opaque(3)).unwrap_or_default())?;
+        Ok(made.iter().flatten().sum::<f32>() + scores.iter().flatten().sum::<f32>() + increments.iter().sum::<f32>())
+    }
+
+    fn planted_panic() -> f32 {
+        black_box([1.0, 2.0])[opaque(1)]
+    }
+
+    /// Adds up every loss that is wanted.
+    macro_rules! link {
+        ($total:ident, $($name:literal => $run:expr),* $(,)?) => {
+            $(if const { wanted($name) } {
+                $total += $run.unwrap_or(-1.0);
+            })*
+        };
+    }
+
+    type Softmax4 = Lovasz<CLASSES>;
+    const _: () = assert!(scratch_len::<CLASSES, Softmax4>(PIXELS) <= 1024);
+
+    #[unsafe(no_mangle)]
+    extern "C" fn entry() -> ! {
+        let mut total = 0.0;
+        link!(total,
+            "empty" => Ok::<f32, Error>(0.0),
+            "cross-entropy" => train::<CLASSES, _>(CrossEntropy::new().with_weights([1.0, 2.0, 3.0, 4.0])),
+            "cross-entropy-smoothed" => train::<CLASSES, _>(CrossEntropy::new().with_label_smoothing(0.1)),
+            "binary-cross-entropy" => train::<1, _>(BinaryCrossEntropy::new().with_pos_weight(3.0)),
+            "focal" => train::<CLASSES, _>(Focal::new(2.0)),
+            "sigmoid-focal" => train::<1, _>(SigmoidFocal::new(2.0).with_alpha(0.25)),
+            "dice" => train::<CLASSES, _>(Overlap::dice()),
+            "focal-tversky" => train::<CLASSES, _>(Overlap::focal_tversky(0.3, 0.7, 1.33)),
+            "generalized-dice" => train::<CLASSES, _>(Overlap::generalized_dice()),
+            "lovasz" => train::<CLASSES, _>(Lovasz::new()),
+            "lovasz-heap" => train::<CLASSES, _>(Lovasz::new().with_sort(Heap)),
+            "lovasz-per-image-all" => train::<CLASSES, _>(Lovasz::new().per_image().with_classes(Classes::All)),
+            "lovasz-sigmoid" => train::<1, Lovasz<1, Sigmoid>>(Lovasz::new().on_sigmoid()),
+            "lovasz-hinge" => train::<1, _>(LovaszHinge::new()),
+            "lovasz-hinge-elu" => train::<1, _>(LovaszHinge::new().elu().per_image().with_sort(Heap)),
+            "cross-entropy+lovasz" => train::<CLASSES, _>(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
+            "cross-entropy+dice" => train::<CLASSES, _>(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice()))),
+            "planes" => train_planes::<CLASSES, _>(Sum((1.0, Focal::new(1.7)), (1.0, Lovasz::new()))),
+            "probabilities" => train::<CLASSES, _>(Sum(
+                (1.0, Overlap::jaccard().on_probabilities()),
+                (1.0, Lovasz::new().on_probabilities()),
+            )),
+            "per-pixel" => per_pixel(),
+            "weights-and-metrics" => weigh_and_measure(),
+            "planted-panic" => Ok::<f32, Error>(planted_panic()),
+        );
+        black_box(total);
+        loop {
+            core::hint::spin_loop();
+        }
+    }
+}
