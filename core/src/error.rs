@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// More pixels than the counters hold (2³² − 1).
     TooManyPixels,
-    /// A parameter is NaN, infinite or outside its domain.
+    /// A parameter is NaN or outside its domain.
     Parameter(Parameter),
 }
 
@@ -63,30 +63,35 @@ pub enum Buffer {
     Predictions,
 }
 
-/// A parameter of a loss.
+/// A parameter of a loss, and its domain.
+///
+/// Magnitudes are bounded by 10¹² (and weights that are not 0 by 10⁻¹² from below), so that no product of a count, a weight
+/// and a scale overflows: what passes the check gives no NaN later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Parameter {
-    /// A class, label, channel or term weight: finite and, but for the weight of a term of a sum, not negative.
+    /// A class, label or channel weight: 0, or in `1e-12..=1e12`.
     Weight,
-    /// The weight of the positive label: finite and not negative.
+    /// The weight of a term of a sum: in `-1e12..=1e12`.
+    TermWeight,
+    /// The weight of the positive label: 0, or in `1e-12..=1e12`.
     PosWeight,
     /// The label smoothing: in `0..=1`.
     LabelSmoothing,
-    /// An addend of the logits: finite.
+    /// An addend of the logits: in `-1e12..=1e12`.
     LogitAdjustment,
-    /// The divisor of [`Reduction::Divisor`](crate::Reduction::Divisor): finite and positive.
+    /// The divisor of [`Reduction::Divisor`](crate::Reduction::Divisor): in `1e-12..=1e12`.
     Divisor,
-    /// The focusing exponent: finite and not negative.
+    /// The focusing exponent: in `0..=1e12`.
     Gamma,
-    /// The balance of the focal loss: finite and not negative; two-sided in `0..=1`.
+    /// The balance of the focal loss: 0, or in `1e-12..=1e12`; where it is two-sided, in `0..=1`.
     Alpha,
-    /// The weights of false positives and false negatives: finite and not negative.
+    /// The weights of false positives and false negatives: 0, or in `1e-12..=1e12`.
     FalseWeight,
-    /// A smoothing constant of an overlap index: finite and not negative.
+    /// A smoothing constant of an overlap index: 0, or in `1e-12..=1e12`.
     Smoothing,
-    /// The factor of the gradient: finite.
+    /// The factor of the gradient: in `-1e12..=1e12`.
     Scale,
 }
 
@@ -99,7 +104,7 @@ impl fmt::Display for Error {
             Self::Probability { pixel } => write!(f, "pixel {pixel}: a probability lies outside 0..=1"),
             Self::Images { images, pixels } => write!(f, "{pixels} elements cannot be divided into {images} images"),
             Self::TooManyPixels => f.write_str("more than 2^32 - 1 pixels"),
-            Self::Parameter(parameter) => write!(f, "{parameter}: NaN, infinite or outside its domain"),
+            Self::Parameter(parameter) => write!(f, "{parameter}: NaN or outside its domain"),
         }
     }
 }
@@ -120,6 +125,7 @@ impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Weight => "weight",
+            Self::TermWeight => "weight of a term",
             Self::PosWeight => "weight of the positive label",
             Self::LabelSmoothing => "label smoothing",
             Self::LogitAdjustment => "logit adjustment",
@@ -140,9 +146,27 @@ pub(crate) fn check_parameter(parameter: Parameter, values: &[f32], domain: impl
     if values.iter().all(|&value| domain(value)) { Ok(()) } else { Err(Error::Parameter(parameter)) }
 }
 
-/// Finite and not negative.
-pub(crate) fn non_negative(value: f32) -> bool {
-    value.is_finite() && value >= 0.0
+const LARGEST: f32 = 1e12;
+const SMALLEST: f32 = 1e-12;
+
+/// 0, or a positive number of sane size.
+pub(crate) fn weight(value: f32) -> bool {
+    value == 0.0 || positive(value)
+}
+
+/// A positive number of sane size.
+pub(crate) fn positive(value: f32) -> bool {
+    (SMALLEST..=LARGEST).contains(&value)
+}
+
+/// Not negative, and of sane size.
+pub(crate) fn exponent(value: f32) -> bool {
+    (0.0..=LARGEST).contains(&value)
+}
+
+/// Of either sign, and of sane size.
+pub(crate) fn signed(value: f32) -> bool {
+    (-LARGEST..=LARGEST).contains(&value)
 }
 
 /// In `0..=1`.

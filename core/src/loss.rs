@@ -1,5 +1,6 @@
 //! The contract of a loss.
 
+use crate::error::{check_parameter, signed};
 use crate::scores::check_grad;
 use crate::{Batch, Buffer, Error, Parameter, Scores, ScoresMut};
 
@@ -89,7 +90,7 @@ pub trait Loss<const C: usize> {
     ///
     /// # Errors
     /// [`Error::Length`] if scratch is too short or the gradient has not the length of the batch, [`Error::Parameter`] if
-    /// `scale` is not finite, and those of [`check`](Self::check).
+    /// `scale` is NaN or beyond 10¹², and those of [`check`](Self::check).
     fn add_grad<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
@@ -98,9 +99,7 @@ pub trait Loss<const C: usize> {
         scratch: &mut [u32],
     ) -> Result<f32, Error> {
         self.check(batch)?;
-        if !scale.is_finite() {
-            return Err(Error::Parameter(Parameter::Scale));
-        }
+        check_parameter(Parameter::Scale, &[scale], signed)?;
         check_grad(grad, batch.pixels())?;
         check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
         Ok(self.accumulate(batch, scale, grad, scratch))

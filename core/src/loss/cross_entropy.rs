@@ -1,6 +1,6 @@
 //! Cross entropy: softmax over the classes, and binary.
 
-use crate::error::{check_parameter, non_negative, unit};
+use crate::error::{check_parameter, signed, unit, weight};
 use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::softmax::Target;
 use crate::labels::channel;
@@ -136,9 +136,9 @@ impl<const C: usize, M> CrossEntropy<C, M> {
 impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
     fn check_parameters(&self) -> Result<(), Error> {
         const { assert!(C >= 2, "softmax needs at least two channels; one logit is for BinaryCrossEntropy") };
-        check_parameter(Parameter::Weight, &self.weights, non_negative)?;
+        check_parameter(Parameter::Weight, &self.weights, weight)?;
         check_parameter(Parameter::LabelSmoothing, &[self.label_smoothing], unit)?;
-        check_parameter(Parameter::LogitAdjustment, &self.adjustment, f32::is_finite)
+        check_parameter(Parameter::LogitAdjustment, &self.adjustment, signed)
     }
 
     fn reduction(&self) -> Reduction {
@@ -294,8 +294,8 @@ impl<const C: usize, M> BinaryCrossEntropy<C, M> {
 
 impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
     fn check_parameters(&self) -> Result<(), Error> {
-        check_parameter(Parameter::PosWeight, &[self.pos_weight], non_negative)?;
-        check_parameter(Parameter::Weight, &self.label_weights, non_negative)?;
+        check_parameter(Parameter::PosWeight, &[self.pos_weight], weight)?;
+        check_parameter(Parameter::Weight, &self.label_weights, weight)?;
         check_parameter(Parameter::LabelSmoothing, &[self.label_smoothing], unit)
     }
 

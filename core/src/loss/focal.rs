@@ -1,7 +1,7 @@
 //! The focal loss: softmax over the classes, and sigmoid.
 
 use super::cross_entropy::target_cross_entropy;
-use crate::error::{check_parameter, non_negative, unit};
+use crate::error::{check_parameter, exponent, unit, weight};
 use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::softmax::Target;
 use crate::labels::channel;
@@ -78,8 +78,8 @@ impl<const C: usize, M> Focal<C, M> {
 impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
     fn check_parameters(&self) -> Result<(), Error> {
         const { assert!(C >= 2, "softmax needs at least two channels; one logit is for SigmoidFocal") };
-        check_parameter(Parameter::Gamma, &[self.gamma], non_negative)?;
-        check_parameter(Parameter::Alpha, &self.alpha, non_negative)
+        check_parameter(Parameter::Gamma, &[self.gamma], exponent)?;
+        check_parameter(Parameter::Alpha, &self.alpha, weight)
     }
 
     fn reduction(&self) -> Reduction {
@@ -228,9 +228,9 @@ impl<const C: usize, M> SigmoidFocal<C, M> {
 
 impl<const C: usize, M: Math> PixelLoss<C> for SigmoidFocal<C, M> {
     fn check_parameters(&self) -> Result<(), Error> {
-        check_parameter(Parameter::Gamma, &[self.gamma], non_negative)?;
+        check_parameter(Parameter::Gamma, &[self.gamma], exponent)?;
         check_parameter(Parameter::Alpha, self.balance.as_flattened(), unit)?;
-        check_parameter(Parameter::Weight, &self.channel_weights, non_negative)
+        check_parameter(Parameter::Weight, &self.channel_weights, weight)
     }
 
     fn reduction(&self) -> Reduction {

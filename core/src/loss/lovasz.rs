@@ -2,7 +2,7 @@
 
 use super::take;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
-use crate::error::{check_parameter, non_negative};
+use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::{JaccardIncrements, key, value};
 use crate::kernel::sort::{Radix, Sort};
 use crate::kernel::sum::Sums;
@@ -350,7 +350,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
     const SCRATCH: Scratch = Buffers::scratch::<R>(A::COUPLED);
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
-        check_parameter(Parameter::Weight, &self.weights, non_negative)?;
+        check_parameter(Parameter::Weight, &self.weights, weight)?;
         A::check(batch)
     }
 

@@ -2,7 +2,7 @@
 
 use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax, one_hot};
-use crate::error::{check_parameter, non_negative};
+use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::Sums;
 use crate::labels::channel;
 use crate::math::{Libm, Math};
@@ -364,6 +364,9 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         let mut slopes = [Slopes::ZERO; C];
         if self.micro {
             let weights = self.micro_weights(sums.map(|sums| sums.truth));
+            if weights.iter().all(|&weight| weight <= 0.0) {
+                return (0.0, slopes);
+            }
             let mut total = ClassSums { intersection: 0.0, predicted: 0.0, truth: 0.0 };
             for (weight, sums) in weights.iter().zip(sums) {
                 total.intersection += weight * sums.intersection;
@@ -443,11 +446,11 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
 
 impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
-        check_parameter(Parameter::Weight, &self.weights, non_negative)?;
-        check_parameter(Parameter::FalseWeight, &[self.false_positives, self.false_negatives], non_negative)?;
-        check_parameter(Parameter::Smoothing, &self.smoothing, non_negative)?;
+        check_parameter(Parameter::Weight, &self.weights, weight)?;
+        check_parameter(Parameter::FalseWeight, &[self.false_positives, self.false_negatives], weight)?;
+        check_parameter(Parameter::Smoothing, &self.smoothing, weight)?;
         if let Form::Focal(gamma) = self.form {
-            check_parameter(Parameter::Gamma, &[gamma], non_negative)?;
+            check_parameter(Parameter::Gamma, &[gamma], exponent)?;
         }
         A::check(batch)
     }

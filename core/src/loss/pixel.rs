@@ -1,6 +1,6 @@
 //! Losses that are a sum over pixels: what they share.
 
-use crate::error::{check_parameter, non_negative};
+use crate::error::{check_parameter, positive};
 use crate::kernel::sum::Sums;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 
@@ -148,7 +148,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {
     loss.check_parameters()?;
     if let Reduction::Divisor(divisor) = loss.reduction() {
-        check_parameter(Parameter::Divisor, &[divisor], |divisor| non_negative(divisor) && divisor > 0.0)?;
+        check_parameter(Parameter::Divisor, &[divisor], positive)?;
     }
     Ok(())
 }

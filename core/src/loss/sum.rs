@@ -1,12 +1,12 @@
 //! Weighted sums of losses.
 
-use crate::error::check_parameter;
+use crate::error::{check_parameter, signed};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
 
 /// A weighted sum of two losses: L = a·A + b·B.
 ///
 /// The everyday Dice + cross entropy. Both add to one gradient, and share one scratch, the larger of what they need. Sums
-/// nest. A weight may be any finite number.
+/// nest. A weight may be negative, or 0.
 ///
 /// ```
 /// use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Sum};
@@ -26,7 +26,7 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         let Self((a, first), (b, second)) = self;
-        check_parameter(Parameter::Weight, &[*a, *b], f32::is_finite)?;
+        check_parameter(Parameter::TermWeight, &[*a, *b], signed)?;
         first.check(batch)?;
         second.check(batch)
     }
