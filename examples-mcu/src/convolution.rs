@@ -1,6 +1,11 @@
 //! The dilated 3×3 convolution: the loops in which training spends its time.
+//!
+//! They are written so that compilers for machines with vector registers, of which none is assumed, vectorise over the
+//! output channels: those lie innermost, and the sums of two pixels, or of two inputs, stay in registers meanwhile. No
+//! order of summation depends on that.
 
 use crate::{Parameters, Shape};
+use core::array;
 use core::ops::Range;
 use rand_core::Rng;
 
@@ -15,12 +20,6 @@ pub struct Convolution<const INPUTS: usize, const OUTPUTS: usize> {
     pub bias: [f32; OUTPUTS],
 }
 
-/// Offsets of the taps in rows and columns, in units of the dilation.
-const TAPS: [(isize, isize); 9] = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0), (0, 1), (1, -1), (1, 0), (1, 1)];
-
-/// Pixels of a row whose sums are kept at hand while the taps are gone through.
-const TILE: usize = 32;
-
 impl<const INPUTS: usize, const OUTPUTS: usize> Convolution<INPUTS, OUTPUTS> {
     /// Weights drawn uniformly from ±√(6 / fan-in) (He et al., 2015), which keeps the variance of what passes the ReLU
     /// that follows; biases zero.
@@ -33,8 +32,7 @@ impl<const INPUTS: usize, const OUTPUTS: usize> Convolution<INPUTS, OUTPUTS> {
         convolution
     }
 
-    /// `output` = ReLU of the convolution of `input`: the bias, then the taps in order, those outside of the image left
-    /// out, then the inputs in order.
+    /// `output` = ReLU of the convolution of `input`. A NaN passes, so that whoever checks the logits meets it.
     pub(crate) fn forward(
         &self,
         input: &[[f32; INPUTS]],
@@ -42,21 +40,12 @@ impl<const INPUTS: usize, const OUTPUTS: usize> Convolution<INPUTS, OUTPUTS> {
         dilation: usize,
         output: &mut [[f32; OUTPUTS]],
     ) {
-        for (y, row) in output.chunks_exact_mut(shape.width.max(1)).enumerate() {
-            for (tile, start) in row.chunks_mut(TILE).zip((0_usize..).step_by(TILE)) {
-                tile.fill(self.bias);
-                let columns = start..start.wrapping_add(tile.len());
-                for (weights, tap) in self.weights.iter().zip(TAPS) {
-                    let (skipped, pixels) = neighbours(input, shape, y, columns.clone(), scaled(tap, dilation));
-                    add_products(pixels, weights, tile.get_mut(skipped..).unwrap_or_default());
-                }
-                tile.as_flattened_mut().iter_mut().for_each(|value| *value = value.max(0.0));
-            }
-        }
+        let relu = |_, sum| if sum < 0.0 { 0.0 } else { sum };
+        correlate(input, shape, dilation, &self.weights, self.bias, output, relu);
     }
 
-    /// Adds the gradient with respect to weights and bias to `gradient`, given the gradient with respect to the sums that
-    /// the ReLU took: the pixels of each row are summed in order, then the rows.
+    /// Adds the gradient with respect to weights and bias to `gradient`, given `slopes`, the gradient with respect to the
+    /// sums that the ReLU took: the pixels of each row are summed in order, then the rows.
     pub(crate) fn backward(
         input: &[[f32; INPUTS]],
         shape: Shape,
@@ -65,16 +54,20 @@ impl<const INPUTS: usize, const OUTPUTS: usize> Convolution<INPUTS, OUTPUTS> {
         gradient: &mut Self,
     ) {
         for (y, row) in slopes.chunks_exact(shape.width.max(1)).enumerate() {
-            for (weights, tap) in gradient.weights.iter_mut().zip(TAPS) {
-                let (skipped, pixels) = neighbours(input, shape, y, 0..shape.width, scaled(tap, dilation));
-                add_outer_products(pixels, row.get(skipped..).unwrap_or_default(), weights);
+            for (weights, (down, right)) in gradient.weights.iter_mut().zip(taps(dilation)) {
+                let first = right.min(0).unsigned_abs();
+                let end = shape.width.saturating_sub(right.max(0).unsigned_abs());
+                let pixels = neighbours(input, shape, y, first..end, (down, right));
+                if let (Some(pixels), Some(slopes)) = (pixels, row.get(first..end)) {
+                    add_outer_products(pixels, slopes, weights);
+                }
             }
             add_sum(row, &mut gradient.bias);
         }
     }
 
-    /// Given the gradient with respect to the sums that this layer's ReLU took, replaces the layer's input, outputs of a
-    /// ReLU, by the gradient with respect to what that ReLU took: the taps in order, then the outputs in order.
+    /// Given `slopes`, the gradient with respect to the sums that this layer's ReLU took, replaces the layer's input,
+    /// outputs of a ReLU, by the gradient with respect to the sums which that ReLU took.
     pub(crate) fn backpropagate(
         &self,
         slopes: &[[f32; OUTPUTS]],
@@ -82,22 +75,10 @@ impl<const INPUTS: usize, const OUTPUTS: usize> Convolution<INPUTS, OUTPUTS> {
         dilation: usize,
         input: &mut [[f32; INPUTS]],
     ) {
-        let transposed = self.weights.map(transpose);
-        for (y, row) in input.chunks_exact_mut(shape.width.max(1)).enumerate() {
-            for (tile, start) in row.chunks_mut(TILE).zip((0_usize..).step_by(TILE)) {
-                let mut sums = [[0.0; INPUTS]; TILE];
-                let sums = sums.get_mut(..tile.len()).unwrap_or_default();
-                let columns = start..start.wrapping_add(tile.len());
-                for (weights, (rows, columns_)) in transposed.iter().zip(TAPS) {
-                    let offset = scaled((-rows, -columns_), dilation);
-                    let (skipped, pixels) = neighbours(slopes, shape, y, columns.clone(), offset);
-                    add_products(pixels, weights, sums.get_mut(skipped..).unwrap_or_default());
-                }
-                for (value, &mut slope) in tile.as_flattened_mut().iter_mut().zip(sums.as_flattened_mut()) {
-                    *value = if *value > 0.0 { slope } else { 0.0 };
-                }
-            }
-        }
+        let mut adjoint = self.weights.each_ref().map(transposed);
+        adjoint.reverse();
+        let masked = |value, slope| if value > 0.0 { slope } else { 0.0 };
+        correlate(slopes, shape, dilation, &adjoint, [0.0; INPUTS], input, masked);
     }
 }
 
@@ -123,54 +104,127 @@ pub(crate) fn uniform(rng: &mut impl Rng, bound: f32) -> f32 {
     bound * (2.0 * unit - 1.0)
 }
 
-fn scaled((rows, columns): (isize, isize), dilation: usize) -> (isize, isize) {
-    let dilation = isize::try_from(dilation).unwrap_or(isize::MAX);
-    (rows.saturating_mul(dilation), columns.saturating_mul(dilation))
+/// `output = finish(output, sum)` with the sum over the bias, then the taps that lie in the image, in order, of each the
+/// inputs in order.
+fn correlate<const I: usize, const O: usize>(
+    input: &[[f32; I]],
+    shape: Shape,
+    dilation: usize,
+    weights: &[[[f32; O]; I]; 9],
+    bias: [f32; O],
+    output: &mut [[f32; O]],
+    finish: impl Fn(f32, f32) -> f32,
+) {
+    let finish = |output: &mut [f32; O], sums: [f32; O]| {
+        for (output, sum) in output.iter_mut().zip(sums) {
+            *output = finish(*output, sum);
+        }
+    };
+    for (y, row) in output.chunks_exact_mut(shape.width.max(1)).enumerate() {
+        for columns in runs(shape.width, dilation) {
+            let mut taps_inside = [None; 9];
+            for ((inside, weights), offset) in taps_inside.iter_mut().zip(weights).zip(taps(dilation)) {
+                let pixels = neighbours(input, shape, y, columns.clone(), offset);
+                *inside = pixels.map(|pixels| (pixels.as_chunks::<2>(), weights));
+            }
+            // The loop over taps, which is not unrolled, keeps compilers from vectorising over pixels: that takes twice as
+            // long, gathering and scattering one number at a time.
+            let (pairs, last) = row.get_mut(columns).unwrap_or_default().as_chunks_mut::<2>();
+            for (index, [left, right]) in pairs.iter_mut().enumerate() {
+                let mut sums = [bias; 2];
+                for ((pairs, _), weights) in taps_inside.iter().flatten() {
+                    if let Some(pair) = pairs.get(index) {
+                        add_products(pair, weights, &mut sums);
+                    }
+                }
+                let [left_sums, right_sums] = sums;
+                finish(left, left_sums);
+                finish(right, right_sums);
+            }
+            for pixel in last {
+                let mut sums = [bias];
+                for ((_, last), weights) in taps_inside.iter().flatten() {
+                    if let Some(last) = last.first_chunk() {
+                        add_products(last, weights, &mut sums);
+                    }
+                }
+                let [sums] = sums;
+                finish(pixel, sums);
+            }
+        }
+    }
 }
 
-/// The pixels at an offset from the given columns of row `y` as far as they lie in the image, and how many of the columns
-/// come before the first that has one.
+/// Offsets of the taps: rows down, columns to the right.
+fn taps(dilation: usize) -> [(isize, isize); 9] {
+    const TAPS: [(isize, isize); 9] = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0), (0, 1), (1, -1), (1, 0), (1, 1)];
+    let dilation = isize::try_from(dilation).unwrap_or(isize::MAX);
+    TAPS.map(|(down, right)| (down.saturating_mul(dilation), right.saturating_mul(dilation)))
+}
+
+/// The columns of a row, cut where a tap enters or leaves the image.
+fn runs(width: usize, dilation: usize) -> [Range<usize>; 3] {
+    let (enters, leaves) = (dilation.min(width), width.saturating_sub(dilation));
+    let (first, second) = (enters.min(leaves), enters.max(leaves));
+    [0..first, first..second, second..width]
+}
+
+/// The pixels at an offset from the given columns of row `y`, unless one of them lies outside of the image.
 fn neighbours<const C: usize>(
     image: &[[f32; C]],
     shape: Shape,
     y: usize,
     columns: Range<usize>,
-    (rows_off, columns_off): (isize, isize),
-) -> (usize, &[[f32; C]]) {
-    let row = y.checked_add_signed(rows_off).filter(|&y| y < shape.height);
-    let row = row.and_then(|y| {
-        let begin = y.checked_mul(shape.width)?;
-        image.get(begin..begin.checked_add(shape.width)?)
-    });
-    let row = row.unwrap_or_default();
-    let begin = columns.start.saturating_add_signed(columns_off);
-    let end = columns.end.saturating_add_signed(columns_off).min(row.len());
-    let skipped = columns_off.saturating_neg().saturating_sub_unsigned(columns.start).max(0).unsigned_abs();
-    (skipped, row.get(begin..end).unwrap_or_default())
+    (down, right): (isize, isize),
+) -> Option<&[[f32; C]]> {
+    let y = y.checked_add_signed(down).filter(|&y| y < shape.height)?;
+    let first = y.checked_mul(shape.width)?;
+    let row = image.get(first..first.checked_add(shape.width)?)?;
+    row.get(columns.start.checked_add_signed(right)?..columns.end.checked_add_signed(right)?)
 }
 
-/// `sums[pixel] += pixel · weights`, the inputs in order.
-fn add_products<const I: usize, const O: usize>(pixels: &[[f32; I]], weights: &[[f32; O]; I], sums: &mut [[f32; O]]) {
-    for (sums, pixel) in sums.iter_mut().zip(pixels) {
-        let mut s = *sums;
-        for (&value, weights) in pixel.iter().zip(weights) {
-            for (sum, &weight) in s.iter_mut().zip(weights) {
+/// `sums += pixel · weights` for each of the pixels, the inputs in order.
+#[inline]
+fn add_products<const N: usize, const I: usize, const O: usize>(
+    pixels: &[[f32; I]; N],
+    weights: &[[f32; O]; I],
+    sums: &mut [[f32; O]; N],
+) {
+    for (input, weights) in weights.iter().enumerate() {
+        for (sums, pixel) in sums.iter_mut().zip(pixels) {
+            let Some(&value) = pixel.get(input) else { continue };
+            for (sum, &weight) in sums.iter_mut().zip(weights) {
                 *sum += value * weight;
             }
         }
-        *sums = s;
     }
 }
 
-/// `weights += Σ pixelᵀ · slopes`, the sum over pixels taken first.
+/// `weights += Σ pixelᵀ · slopes`, the sum over the pixels taken first.
 fn add_outer_products<const I: usize, const O: usize>(
     pixels: &[[f32; I]],
     slopes: &[[f32; O]],
     weights: &mut [[f32; O]; I],
 ) {
-    let mut sums = [[0.0; O]; I];
-    for (pixel, slopes) in pixels.iter().zip(slopes) {
-        for (&value, sums) in pixel.iter().zip(&mut sums) {
+    let (pairs, last) = weights.as_chunks_mut::<2>();
+    for (index, pair) in pairs.iter_mut().enumerate() {
+        add_outer_products_of(pixels.iter().filter_map(|pixel| pixel.as_chunks().0.get(index)), slopes, pair);
+    }
+    for weights in last {
+        let inputs = pixels.iter().filter_map(|pixel| pixel.last_chunk());
+        add_outer_products_of(inputs, slopes, array::from_mut(weights));
+    }
+}
+
+/// [`add_outer_products`] of a few of the inputs.
+fn add_outer_products_of<'a, const N: usize, const O: usize>(
+    inputs: impl Iterator<Item = &'a [f32; N]>,
+    slopes: &[[f32; O]],
+    weights: &mut [[f32; O]; N],
+) {
+    let mut sums = [[0.0; O]; N];
+    for (values, slopes) in inputs.zip(slopes) {
+        for (&value, sums) in values.iter().zip(&mut sums) {
             for (sum, &slope) in sums.iter_mut().zip(slopes) {
                 *sum += value * slope;
             }
@@ -181,6 +235,7 @@ fn add_outer_products<const I: usize, const O: usize>(
     }
 }
 
+/// `total += Σ rows`, the sum over the rows taken first.
 fn add_sum<const C: usize>(rows: &[[f32; C]], total: &mut [f32; C]) {
     let mut sums = [0.0; C];
     for row in rows {
@@ -193,7 +248,7 @@ fn add_sum<const C: usize>(rows: &[[f32; C]], total: &mut [f32; C]) {
     }
 }
 
-fn transpose<const I: usize, const O: usize>(matrix: [[f32; O]; I]) -> [[f32; I]; O] {
+fn transposed<const I: usize, const O: usize>(matrix: &[[f32; O]; I]) -> [[f32; I]; O] {
     let mut transposed = [[0.0; I]; O];
     for (i, row) in matrix.iter().enumerate() {
         for (column, &value) in transposed.iter_mut().zip(row) {

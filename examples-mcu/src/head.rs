@@ -16,6 +16,9 @@ pub struct Head<const FEATURES: usize, const CLASSES: usize> {
     pub bias: [f32; CLASSES],
 }
 
+/// Pixels that are summed by themselves: sums over large images do not drift.
+const BLOCK: usize = 64;
+
 impl<const FEATURES: usize, const CLASSES: usize> Head<FEATURES, CLASSES> {
     /// Weights drawn uniformly from ±√(3 / `FEATURES`), which keeps the variance of what passes; biases zero.
     #[must_use]
@@ -33,17 +36,19 @@ impl<const FEATURES: usize, const CLASSES: usize> Head<FEATURES, CLASSES> {
     pub fn forward(&self, features: &[[f32; FEATURES]], logits: &mut [[f32; CLASSES]]) -> Result<(), LengthError> {
         check_length(Buffer::Logits, features.len(), logits.len())?;
         for (scores, pixel) in logits.iter_mut().zip(features) {
-            *scores = self.bias;
+            let mut sums = self.bias;
             for (&feature, weights) in pixel.iter().zip(&self.weights) {
-                for (score, &weight) in scores.iter_mut().zip(weights) {
-                    *score += weight * feature;
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
+                    *sum += weight * feature;
                 }
             }
+            *scores = sums;
         }
         Ok(())
     }
 
-    /// Adds the gradient with respect to the head's parameters to `gradient`.
+    /// Adds the gradient with respect to the head's parameters to `gradient`: the pixels of each block of 64 are summed in
+    /// order, then the blocks.
     ///
     /// This is all that training the head alone takes; the features are as [`forward`](Self::forward) got them.
     ///
@@ -56,14 +61,20 @@ impl<const FEATURES: usize, const CLASSES: usize> Head<FEATURES, CLASSES> {
         gradient: &mut Self,
     ) -> Result<(), LengthError> {
         check_length(Buffer::LogitGradient, features.len(), logit_gradient.len())?;
-        for (pixel, scores) in features.iter().zip(logit_gradient) {
-            for (&feature, weights) in pixel.iter().zip(&mut gradient.weights) {
-                for (weight, &score) in weights.iter_mut().zip(scores) {
-                    *weight += feature * score;
+        for (pixels, scores) in features.chunks(BLOCK).zip(logit_gradient.chunks(BLOCK)) {
+            let mut sums = Self::zeros();
+            for (pixel, scores) in pixels.iter().zip(scores) {
+                for (&feature, sums) in pixel.iter().zip(&mut sums.weights) {
+                    for (sum, &score) in sums.iter_mut().zip(scores) {
+                        *sum += feature * score;
+                    }
+                }
+                for (sum, &score) in sums.bias.iter_mut().zip(scores) {
+                    *sum += score;
                 }
             }
-            for (bias, &score) in gradient.bias.iter_mut().zip(scores) {
-                *bias += score;
+            for (total, sum) in gradient.parameters_mut().zip(sums.parameters()) {
+                *total += sum;
             }
         }
         Ok(())

@@ -134,7 +134,7 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
 
 /// The dilations of the convolutions after the first: 2, 4, 8, …
 fn dilations<const DEEP: usize>() -> [usize; DEEP] {
-    array::from_fn(|layer| 2_usize.checked_shl(layer as u32).unwrap_or(usize::MAX))
+    array::from_fn(|layer| 2_usize.saturating_pow(layer as u32 + 1))
 }
 
 /// Activations as their first layer and the rest.

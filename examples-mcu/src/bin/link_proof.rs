@@ -20,8 +20,8 @@ mod proof {
     use core::hint::black_box;
     use scarce::metrics::Confusion;
     use scarce::{
-        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge, Overlap,
-        PixelLoss, Planes, PlanesMut, Sigmoid, SigmoidFocal, Sum, lovasz_grad, scratch_len, weights,
+        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge,
+        Overlap, PixelLoss, Planes, PlanesMut, Sigmoid, SigmoidFocal, Sum, lovasz_grad, scratch_len, weights,
     };
 
     #[panic_handler]
@@ -121,7 +121,8 @@ mod proof {
         let logits = black_box([[0.5; CLASSES]; 3]);
         confusion.observe_scores(&Batch::new(&logits, Labels::new(black_box(&[0, 1, 2])))?);
         confusion.merge(&black_box(confusion));
-        let scores = [confusion.mean_iou(), confusion.dice(opaque(1)), confusion.pixel_accuracy(), confusion.iou(opaque(9))];
+        let scores =
+            [confusion.mean_iou(), confusion.dice(opaque(1)), confusion.pixel_accuracy(), confusion.iou(opaque(9))];
         let mut increments = black_box([0.0; 3]);
         lovasz_grad(black_box(&[true, false, true]), increments.get_mut(..opaque(3)).unwrap_or_default())?;
         Ok(made.iter().flatten().sum::<f32>() + scores.iter().flatten().sum::<f32>() + increments.iter().sum::<f32>())
