@@ -109,13 +109,17 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         self.counts
     }
 
-    /// The pixels of each image.
-    pub(crate) fn image_ranges(&self) -> impl Iterator<Item = Range<usize>> + use<S, C> {
-        let size = self.pixels().checked_div(self.images).unwrap_or_default();
-        (0..self.images).map(move |image| {
+    /// The mean over groups of pixels, which are the images or, as one, the whole batch. `group` gets the pixels of a group
+    /// and the number of groups.
+    pub(crate) fn mean_over_groups(&self, per_image: bool, mut group: impl FnMut(Range<usize>, f32) -> f32) -> f32 {
+        let images = if per_image { self.images } else { 1 };
+        let size = self.pixels().checked_div(images).unwrap_or_default();
+        let mut total = 0.0;
+        for image in 0..images {
             let start = image.wrapping_mul(size);
-            start..start.wrapping_add(size)
-        })
+            total += group(start..start.wrapping_add(size), images as f32);
+        }
+        total / images as f32
     }
 
     /// The label of a pixel; `None` if it is ignored.

@@ -91,6 +91,10 @@ pub enum Parameter {
     FalseWeight,
     /// A smoothing constant of an overlap index: 0, or in `1e-12..=1e12`.
     Smoothing,
+    /// The threshold of hard example mining: of a probability in `0..=1`, of a loss in `0..=1e12`.
+    Thresh,
+    /// The share of pixels to keep: in `0..=1`.
+    MinKept,
     /// The factor of the gradient: in `-1e12..=1e12`.
     Scale,
 }
@@ -134,6 +138,8 @@ impl fmt::Display for Parameter {
             Self::Alpha => "alpha",
             Self::FalseWeight => "weight of false positives or negatives",
             Self::Smoothing => "smoothing",
+            Self::Thresh => "threshold",
+            Self::MinKept => "share of pixels to keep",
             Self::Scale => "scale",
         })
     }

@@ -1,6 +1,7 @@
 //! The numerics: slices and numbers in, numbers out. No checks, no errors, no panics.
 
 pub(crate) mod jaccard;
+pub(crate) mod select;
 pub(crate) mod sigmoid;
 pub(crate) mod softmax;
 pub(crate) mod sort;

@@ -46,6 +46,7 @@ pub use labels::Labels;
 pub use loss::cross_entropy::{BinaryCrossEntropy, CrossEntropy};
 pub use loss::focal::{Focal, SigmoidFocal};
 pub use loss::lovasz::{Classes, Lovasz, LovaszHinge, lovasz_grad};
+pub use loss::ohem::{MinKept, Ohem};
 pub use loss::overlap::{Absent, Form, Overlap, VolumeWeights};
 pub use loss::pixel::{PixelLoss, Reduction};
 pub use loss::sum::Sum;

@@ -1,5 +1,6 @@
 //! The logistic function of one logit, in the stable forms.
 
+use crate::labels::channel;
 use crate::math::Math;
 
 /// σ(z) and σ(−z) = 1 − σ(z), both to full relative accuracy.
@@ -14,4 +15,14 @@ pub(crate) fn sigmoid<M: Math>(logit: f32) -> (f32, f32) {
 #[inline]
 pub(crate) fn softplus<M: Math>(logit: f32) -> f32 {
     logit.max(0.0) + M::ln_1p(M::exp(-logit.abs()))
+}
+
+/// The probability that the sigmoids give a label, and its complement: of the label's channel, or with one channel of the
+/// label 0 or 1.
+#[inline]
+pub(crate) fn label_confidence<M: Math, const C: usize>(row: [f32; C], label: u8) -> (f32, f32) {
+    match row.get(channel::<C>(label)) {
+        Some(&logit) => sigmoid::<M>(logit),
+        None => sigmoid::<M>(-row.first().copied().unwrap_or(0.0)),
+    }
 }

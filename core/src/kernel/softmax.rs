@@ -51,4 +51,10 @@ impl<const C: usize> Target<C> {
         let surprise = M::ln_1p((rest + (own - 1.0)).max(0.0)) + margin;
         Self { others, rest, own, inverse: 1.0 / (rest + own), surprise: surprise.min(f32::MAX) }
     }
+
+    /// p_t and 1 − p_t.
+    #[inline]
+    pub(crate) fn confidence(&self) -> (f32, f32) {
+        (self.own * self.inverse, self.rest * self.inverse)
+    }
 }

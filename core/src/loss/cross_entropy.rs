@@ -1,7 +1,7 @@
 //! Cross entropy: softmax over the classes, and binary.
 
 use crate::error::{check_parameter, signed, unit, weight};
-use crate::kernel::sigmoid::{sigmoid, softplus};
+use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
 use crate::kernel::softmax::Target;
 use crate::labels::channel;
 use crate::math::{Libm, Math};
@@ -148,6 +148,10 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
     #[inline]
     fn weight(&self, label: u8) -> f32 {
         self.weights.get(usize::from(label)).copied().unwrap_or(0.0)
+    }
+
+    fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
+        Target::new::<M>(self.adjusted(row), usize::from(label)).confidence()
     }
 
     #[inline]
@@ -307,6 +311,10 @@ impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
         let [negative, positive] = self.label_weights;
         let positives = if channel::<C>(label) < C { 1.0 } else { 0.0 };
         positive * positives + negative * (C as f32 - positives)
+    }
+
+    fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
+        label_confidence::<M, C>(row, label)
     }
 
     #[inline]

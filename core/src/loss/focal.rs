@@ -2,7 +2,7 @@
 
 use super::cross_entropy::target_cross_entropy;
 use crate::error::{check_parameter, exponent, unit, weight};
-use crate::kernel::sigmoid::{sigmoid, softplus};
+use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
 use crate::kernel::softmax::Target;
 use crate::labels::channel;
 use crate::math::{Libm, Math};
@@ -91,6 +91,10 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         self.alpha.get(usize::from(label)).copied().unwrap_or(0.0)
     }
 
+    fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
+        Target::new::<M>(row, usize::from(label)).confidence()
+    }
+
     #[inline]
     fn pixel(&self, row: [f32; C], label: u8) -> f32 {
         self.pixel_grad(row, label, 0.0).0
@@ -104,8 +108,8 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         if self.gamma == 0.0 {
             return target_cross_entropy(&target, label, alpha, scale);
         }
-        let miss = target.rest * target.inverse;
-        let (factor, slope) = modulation::<M>(self.gamma, target.own * target.inverse, miss, target.surprise);
+        let (hit, miss) = target.confidence();
+        let (factor, slope) = modulation::<M>(self.gamma, hit, miss, target.surprise);
         // r_c is undefined where all other classes have underflowed, and `slope` is 0 there.
         let share = if target.rest > 0.0 { scale * alpha * slope / target.rest } else { 0.0 };
         let mut grad = target.others.map(|other| other * share);
@@ -239,6 +243,10 @@ impl<const C: usize, M: Math> PixelLoss<C> for SigmoidFocal<C, M> {
 
     fn weight(&self, _: u8) -> f32 {
         crate::kernel::softmax::sum(self.channel_weights)
+    }
+
+    fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
+        label_confidence::<M, C>(row, label)
     }
 
     #[inline]

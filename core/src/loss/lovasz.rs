@@ -332,17 +332,10 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         mut grad: Option<&mut G>,
         scratch: &mut [u32],
     ) -> f32 {
-        if !self.per_image {
-            let mut buffers = Buffers::carve::<R>(scratch, batch.pixels(), A::COUPLED);
-            return self.group(batch, 0..batch.pixels(), scale, grad, &mut buffers);
-        }
-        let images = batch.images() as f32;
-        let mut total = 0.0;
-        for range in batch.image_ranges() {
+        batch.mean_over_groups(self.per_image, |range, groups| {
             let mut buffers = Buffers::carve::<R>(scratch, range.len(), A::COUPLED);
-            total += self.group(batch, range, scale / images, grad.as_deref_mut(), &mut buffers);
-        }
-        total / images
+            self.group(batch, range, scale / groups, grad.as_deref_mut(), &mut buffers)
+        })
     }
 }
 
@@ -503,17 +496,10 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         mut grad: Option<&mut G>,
         scratch: &mut [u32],
     ) -> f32 {
-        if !self.per_image {
-            let mut buffers = Buffers::carve::<R>(scratch, batch.pixels(), false);
-            return self.group(batch, 0..batch.pixels(), scale, grad, &mut buffers);
-        }
-        let images = batch.images() as f32;
-        let mut total = 0.0;
-        for range in batch.image_ranges() {
+        batch.mean_over_groups(self.per_image, |range, groups| {
             let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
-            total += self.group(batch, range, scale / images, grad.as_deref_mut(), &mut buffers);
-        }
-        total / images
+            self.group(batch, range, scale / groups, grad.as_deref_mut(), &mut buffers)
+        })
     }
 }
 

@@ -118,7 +118,7 @@ pub struct Overlap<const C: usize, A = Softmax, M = Libm> {
     smoothing: [f32; 2],
     squared: bool,
     form: Form,
-    whole_batch: bool,
+    per_image: bool,
     micro: bool,
     volume_weights: VolumeWeights,
     absent: Absent,
@@ -166,7 +166,7 @@ impl<const C: usize> Overlap<C> {
             smoothing: [1.0; 2],
             squared: false,
             form: Form::Linear,
-            whole_batch: false,
+            per_image: true,
             micro: false,
             volume_weights: VolumeWeights::None,
             absent: Absent::Count,
@@ -199,13 +199,13 @@ impl<const C: usize, A, M> Overlap<C, A, M> {
     /// Takes the sums over the whole batch, not image by image: less noise from images that lack a class.
     #[must_use]
     pub const fn per_batch(self) -> Self {
-        Self { whole_batch: true, ..self }
+        Self { per_image: false, ..self }
     }
 
     /// Takes the sums image by image and averages the losses: the default.
     #[must_use]
     pub const fn per_image(self) -> Self {
-        Self { whole_batch: false, ..self }
+        Self { per_image: true, ..self }
     }
 
     /// One index, of sums over all classes (weighted by the class weights), instead of a mean over classes. What
@@ -274,7 +274,7 @@ impl<const C: usize, A, M> Overlap<C, A, M> {
             smoothing: self.smoothing,
             squared: self.squared,
             form: self.form,
-            whole_batch: self.whole_batch,
+            per_image: self.per_image,
             micro: self.micro,
             volume_weights: self.volume_weights,
             absent: self.absent,
@@ -430,17 +430,12 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         batch: &Batch<'_, S, C>,
         mut visit: impl FnMut(Range<usize>, [Slopes; C]),
     ) -> f32 {
-        let mut group = |range: Range<usize>, groups: f32| {
+        batch.mean_over_groups(self.per_image, |range, groups| {
             let Some(sums) = self.sums(batch, range.clone()) else { return 0.0 };
             let (loss, slopes) = self.group_loss(sums);
             visit(range, slopes.map(|slopes| slopes.scaled(1.0 / groups)));
             loss
-        };
-        if self.whole_batch {
-            return group(0..batch.pixels(), 1.0);
-        }
-        let images = batch.images() as f32;
-        batch.image_ranges().fold(0.0, |total, range| total + group(range, images)) / images
+        })
     }
 }
 

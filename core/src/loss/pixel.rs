@@ -48,6 +48,9 @@ pub enum Reduction {
 ///     fn weight(&self, label: u8) -> f32 {
 ///         f32::from(label)
 ///     }
+///     fn confidence(&self, _: [f32; 2], _: u8) -> (f32, f32) {
+///         (0.5, 0.5)
+///     }
 ///     fn pixel(&self, [a, b]: [f32; 2], label: u8) -> f32 {
 ///         0.5 * (a * a + b * b) * f32::from(label)
 ///     }
@@ -74,6 +77,10 @@ pub trait PixelLoss<const C: usize> {
 
     /// What a valid pixel of this label adds to the divisor of [`Reduction::Mean`].
     fn weight(&self, label: u8) -> f32;
+
+    /// The probability p that the scores give the label, and 1 − p to full relative accuracy: what hard example mining goes
+    /// by.
+    fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32);
 
     /// The weighted loss of one pixel. The label is a class, the scores are finite.
     fn pixel(&self, row: [f32; C], label: u8) -> f32;
