@@ -1,6 +1,6 @@
 //! Scores and labels, proven once to fit each other.
 
-use crate::labels::channel;
+use crate::labels::{channel, is_class};
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
 
@@ -56,10 +56,11 @@ impl<'a, S: Scores<C> + ?Sized, const C: usize> Batch<'a, S, C> {
         let (mut counts, mut valid) = ([0_u32; C], 0_u32);
         for (pixel, (row, label)) in scores.rows(0..needed).zip(labels.from(0)).enumerate() {
             let Some(label) = label else { continue };
-            match counts.get_mut(channel::<C>(label)) {
-                Some(count) => *count = count.wrapping_add(1),
-                None if C == 1 && label == 0 => {}
-                None => return Err(Error::Label { pixel, label }),
+            if !is_class::<C>(label) {
+                return Err(Error::Label { pixel, label });
+            }
+            if let Some(count) = counts.get_mut(channel::<C>(label)) {
+                *count = count.wrapping_add(1);
             }
             // One comparison a pixel: the largest magnitude's bits tell, NaN and infinity being the largest of all.
             let largest = row.iter().fold(0, |largest, score| largest.max(score.to_bits() & !SIGN));

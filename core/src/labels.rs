@@ -65,3 +65,9 @@ impl<'a> Labels<'a> {
 pub(crate) const fn channel<const C: usize>(label: u8) -> usize {
     if C == 1 { (label as usize).wrapping_sub(1) } else { label as usize }
 }
+
+/// Whether a label is a class; with one channel 0 and 1 are.
+#[inline]
+pub(crate) const fn is_class<const C: usize>(label: u8) -> bool {
+    channel::<C>(label) < C || (C == 1 && label == 0)
+}
