@@ -25,8 +25,18 @@ pub enum Error {
     },
     /// A score of this pixel, which is not ignored, is NaN or infinite.
     NonFinite {
-        /// Index of the first such pixel.
+        /// Index of the first such pixel; of the image, where there is one row of scores an image.
         pixel: usize,
+    },
+    /// An embedding that takes part is NaN, beyond 10¹² in a component, or of length 0 where it is to be normalised.
+    Embedding {
+        /// Index of the embedding.
+        pixel: usize,
+    },
+    /// An anchor is not the index of an embedding, or that of an ignored one.
+    Anchor {
+        /// Position of the first such anchor in the list.
+        anchor: usize,
     },
     /// A score of this pixel was to be a probability and lies outside `0..=1`.
     Probability {
@@ -61,6 +71,8 @@ pub enum Buffer {
     Output,
     /// One predicted class a pixel.
     Predictions,
+    /// Indices of embeddings.
+    Anchors,
 }
 
 /// A parameter of a loss, and its domain.
@@ -95,6 +107,10 @@ pub enum Parameter {
     Thresh,
     /// The share of pixels to keep: in `0..=1`.
     MinKept,
+    /// The temperature of a contrast, or its base temperature: in `1e-6..=1e6`.
+    Temperature,
+    /// How many pairs a sampler keeps: at least 1; of what share of the hardest: in `0..=1`.
+    Pairs,
     /// The factor of the gradient: in `-1e12..=1e12`.
     Scale,
 }
@@ -105,6 +121,8 @@ impl fmt::Display for Error {
             Self::Length { buffer, needed, got } => write!(f, "{buffer}: length {needed} needed, got {got}"),
             Self::Label { pixel, label } => write!(f, "pixel {pixel}: label {label} is neither a class nor ignored"),
             Self::NonFinite { pixel } => write!(f, "pixel {pixel}: a score is NaN or infinite"),
+            Self::Embedding { pixel } => write!(f, "embedding {pixel}: NaN, too large, or of length 0"),
+            Self::Anchor { anchor } => write!(f, "anchor {anchor}: no embedding, or an ignored one"),
             Self::Probability { pixel } => write!(f, "pixel {pixel}: a probability lies outside 0..=1"),
             Self::Images { images, pixels } => write!(f, "{pixels} elements cannot be divided into {images} images"),
             Self::TooManyPixels => f.write_str("more than 2^32 - 1 pixels"),
@@ -121,6 +139,7 @@ impl fmt::Display for Buffer {
             Self::Scratch => "scratch",
             Self::Output => "output",
             Self::Predictions => "predictions",
+            Self::Anchors => "anchors",
         })
     }
 }
@@ -140,6 +159,8 @@ impl fmt::Display for Parameter {
             Self::Smoothing => "smoothing",
             Self::Thresh => "threshold",
             Self::MinKept => "share of pixels to keep",
+            Self::Temperature => "temperature",
+            Self::Pairs => "number or share of pairs",
             Self::Scale => "scale",
         })
     }

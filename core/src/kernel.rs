@@ -1,5 +1,6 @@
 //! The numerics: slices and numbers in, numbers out. No checks, no errors, no panics.
 
+pub(crate) mod dot;
 pub(crate) mod jaccard;
 pub(crate) mod select;
 pub(crate) mod sigmoid;

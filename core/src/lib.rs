@@ -28,17 +28,21 @@
 
 mod activation;
 mod batch;
+mod embeddings;
 mod error;
 mod kernel;
 mod labels;
 mod loss;
 mod math;
+mod memory;
 pub mod metrics;
+pub mod sample;
 mod scores;
 pub mod weights;
 
 pub use activation::{Activation, Probabilities, Sigmoid, Softmax};
 pub use batch::Batch;
+pub use embeddings::Embeddings;
 pub use error::{Buffer, Error, Parameter};
 pub use kernel::jaccard::JaccardIncrements;
 pub use kernel::sort::{Heap, Radix, Sort};
@@ -49,9 +53,12 @@ pub use loss::lovasz::{Classes, Lovasz, LovaszHinge, lovasz_grad};
 pub use loss::ohem::{MinKept, Ohem};
 pub use loss::overlap::{Absent, Form, Overlap, VolumeWeights};
 pub use loss::pixel::{PixelLoss, Reduction};
+pub use loss::pixel_contrast::{Contrast, PixelContrast, Within};
+pub use loss::semantic_encoding::SemanticEncoding;
 pub use loss::sum::Sum;
 pub use loss::{Loss, Scratch, scratch_len};
 #[cfg(feature = "micromath")]
 pub use math::Micro;
 pub use math::{Libm, Math};
+pub use memory::{Component, Memory};
 pub use scores::{Planes, PlanesMut, Scores, ScoresMut};

@@ -10,6 +10,8 @@ pub(crate) mod lovasz;
 pub(crate) mod ohem;
 pub(crate) mod overlap;
 pub(crate) mod pixel;
+pub(crate) mod pixel_contrast;
+pub(crate) mod semantic_encoding;
 pub(crate) mod sum;
 
 /// A loss over a batch, and its gradient with respect to the batch's scores.
@@ -193,4 +195,10 @@ pub(crate) fn take<'a>(scratch: &mut &'a mut [u32], len: usize) -> &'a mut [u32]
     let (head, tail) = core::mem::take(scratch).split_at_mut_checked(len).unwrap_or_default();
     *scratch = tail;
     head
+}
+
+/// The float in a word of scratch.
+#[inline]
+pub(crate) fn float(words: &[u32], place: usize) -> Option<f32> {
+    words.get(place).map(|&bits| f32::from_bits(bits))
 }

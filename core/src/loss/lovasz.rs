@@ -1,6 +1,6 @@
 //! The Lovász extension of the Jaccard loss: softmax, sigmoid or probabilities, and hinge.
 
-use super::take;
+use super::{float, take};
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::{JaccardIncrements, key, value};
@@ -292,11 +292,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
     /// 1 / Σ exp of a pixel: kept, or computed again with the same bits.
     #[inline]
     fn inverse(kept: &[u32], place: usize, row: [f32; C]) -> f32 {
-        if A::COUPLED && R::KEEP_INVERSE {
-            kept.get(place).map_or(0.0, |&bits| f32::from_bits(bits))
-        } else {
-            A::inverse::<M, C>(row)
-        }
+        if A::COUPLED && R::KEEP_INVERSE { float(kept, place).unwrap_or(0.0) } else { A::inverse::<M, C>(row) }
     }
 
     /// Adds one class's part of the gradient.
