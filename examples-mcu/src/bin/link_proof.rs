@@ -19,9 +19,11 @@ fn main() {
 mod proof {
     use core::hint::black_box;
     use scarce::metrics::Confusion;
+    use scarce::sample::{All, Hardest, SemiHard, Stride, segmentation_aware};
     use scarce::{
-        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge,
-        Overlap, PixelLoss, Planes, PlanesMut, Sigmoid, SigmoidFocal, Sum, lovasz_grad, scratch_len, weights,
+        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz,
+        LovaszHinge, Memory, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, SemanticEncoding,
+        Sigmoid, SigmoidFocal, Sum, Within, lovasz_grad, scratch_len, weights,
     };
 
     #[panic_handler]
@@ -128,6 +130,59 @@ mod proof {
         Ok(made.iter().flatten().sum::<f32>() + scores.iter().flatten().sum::<f32>() + increments.iter().sum::<f32>())
     }
 
+    fn semantic_encoding() -> Result<f32, Error> {
+        let presence = black_box([[0.5; CLASSES]; 2]);
+        let mut grad = black_box([[0.0; CLASSES]; 2]);
+        let labels = black_box([1_u8; PIXELS]);
+        let labels = Labels::new(labels.get(..opaque(PIXELS)).unwrap_or_default()).ignoring(black_box(255));
+        let presence = presence.get(..opaque(2)).unwrap_or_default();
+        let grad = grad.get_mut(..opaque(2)).unwrap_or_default();
+        let loss = black_box(SemanticEncoding::new());
+        Ok(loss.value(presence, labels)?
+            + loss.value_and_grad(presence, labels, grad)?
+            + loss.add_grad(presence, labels, black_box(0.2), grad)?)
+    }
+
+    fn pixel_contrast() -> Result<f32, Error> {
+        let rows = black_box([[0.5; 8]; PIXELS]);
+        let rows = rows.get(..opaque(PIXELS)).unwrap_or_default();
+        let mut grad = black_box([[0.0; 8]; PIXELS]);
+        let grad = grad.get_mut(..opaque(PIXELS)).unwrap_or_default();
+        let labels = black_box([1_u8; PIXELS]);
+        let labels = Labels::new(labels.get(..opaque(PIXELS)).unwrap_or_default()).ignoring(black_box(255));
+        let mut scratch = black_box([0_u32; 1024]);
+        let scratch = scratch.get_mut(..opaque(1024)).unwrap_or_default();
+        let mut anchors = black_box([0_u32; 32]);
+        let predictions = black_box([0_u8; PIXELS]);
+        let predictions = predictions.get(..opaque(PIXELS)).unwrap_or_default();
+        let number = segmentation_aware(
+            labels,
+            predictions,
+            opaque(2),
+            black_box(32),
+            black_box(4),
+            &mut Stride,
+            anchors.get_mut(..opaque(32)).unwrap_or_default(),
+            scratch,
+        )?;
+        let all = Embeddings::new(rows, labels)?;
+        let embeddings = all.with_anchors(anchors.get(..number).unwrap_or_default())?;
+        let mut memory = Memory::<CLASSES, 4, 8, i8>::new();
+        memory.push_anchors(&embeddings);
+        memory.push_means(&all);
+        memory.push(black_box(3), black_box(&[1.0; 8]))?;
+        let memory = black_box(memory);
+        let loss = black_box(PixelContrast::new().with_base_temperature(0.07).normalizing());
+        let mut hardest = black_box(Hardest { positives: 3, negatives: 5 });
+        let mut semi_hard = black_box(SemiHard::new(3, 5, Stride));
+        let total = loss.value_and_grad(&embeddings, Within, &mut All, grad, scratch)?
+            + loss.add_grad(&embeddings, Within, &mut hardest, black_box(0.5), grad, scratch)?
+            + loss.add_grad(&embeddings, &memory, &mut semi_hard, black_box(0.5), grad, scratch)?
+            + loss.value(&all, Within, &mut All, scratch)?;
+        black_box(&grad);
+        Ok(total)
+    }
+
     fn planted_panic() -> f32 {
         black_box([1.0, 2.0])[opaque(1)]
     }
@@ -172,6 +227,15 @@ mod proof {
             )),
             "per-pixel" => per_pixel(),
             "weights-and-metrics" => weigh_and_measure(),
+            "ohem" => train::<CLASSES, _>(Ohem::new(CrossEntropy::new())),
+            "ohem-paddle" => train::<CLASSES, _>(Ohem::paddle(Focal::new(1.7), 0.5, 9).per_image()),
+            "ohem-hrnet" => train::<1, _>(Ohem::hrnet(BinaryCrossEntropy::new(), 0.5, 9)),
+            "ohem-top-k" => train::<CLASSES, _>(Ohem::top_k(CrossEntropy::new(), 0.1)),
+            "ohem-loss-threshold" => {
+                train::<1, _>(Ohem::loss_threshold(SigmoidFocal::new(2.0), 0.3, MinKept::Fraction(0.1)))
+            },
+            "semantic-encoding" => semantic_encoding(),
+            "pixel-contrast" => pixel_contrast(),
             "planted-panic" => Ok::<f32, Error>(planted_panic()),
         );
         black_box(total);
