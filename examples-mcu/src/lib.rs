@@ -9,6 +9,42 @@
 //! Images are pixel-major: one `[f32; CHANNELS]` a pixel, row after row. Every buffer is the caller's; its length is
 //! checked once, by the call that takes it. Equal inputs give equal bits on every target: sums run in one documented
 //! order, multiplications and additions are never fused, and elementary functions come from [`libm`].
+//!
+//! # A step of training
+//!
+//! ```
+//! use rand_pcg::{Pcg32, rand_core::SeedableRng};
+//! use scarce::{Batch, CrossEntropy, Labels, Loss};
+//! use scarce_mcu::{Adam, Network, Parameters, Shape, normalize};
+//!
+//! type Model = Network<1, 8, 2, 0>; // grey images, 8 hidden channels, 2 classes, no dilated convolution: 98 parameters
+//! const SHAPE: Shape = Shape::new(2, 3);
+//!
+//! let mut model = Model::new(&mut Pcg32::seed_from_u64(1));
+//! let mut adam = Adam::new();
+//!
+//! let mut input = [[0.0]; SHAPE.pixels()];
+//! normalize(&[[10], [10], [200], [12], [11], [9]], &mut input)?;
+//! let labels = Labels::new(&[0, 0, 1, 0, 0, 0]);
+//!
+//! let mut losses = [0.0; 20];
+//! for value in &mut losses {
+//!     let mut activations = [[0.0; 8]; Model::activations_len(SHAPE)];
+//!     let mut logits = [[0.0; 2]; SHAPE.pixels()];
+//!     model.forward(&input, SHAPE, &mut activations, &mut logits)?;
+//!
+//!     let mut logit_gradient = [[0.0; 2]; SHAPE.pixels()];
+//!     let loss = CrossEntropy::new().with_weights([0.2, 1.0]);
+//!     *value = loss.value_and_grad(&Batch::new(&logits, labels)?, &mut logit_gradient, &mut [])?;
+//!
+//!     let mut gradient = Model::zeros();
+//!     model.backward(&input, SHAPE, &mut activations, &logit_gradient, &mut gradient)?;
+//!     adam.step(&mut model, &gradient, 0.01);
+//! }
+//! assert!(losses[19] < 0.5 * losses[0]);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
 #![no_std]
 
 mod adam;
