@@ -98,8 +98,9 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
         let (mut rest, mut layer) = split_last(activations, shape);
         self.head.backward(layer, logit_gradient, &mut gradient.head)?;
         self.head.backpropagate(logit_gradient, layer);
-        let deep = self.deep.iter().zip(&mut gradient.deep).zip(dilations::<DEEP>());
-        for ((convolution, gradient), dilation) in deep.rev() {
+        let dilations = dilations::<DEEP>();
+        let deep = self.deep.iter().zip(&mut gradient.deep).zip(&dilations);
+        for ((convolution, gradient), &dilation) in deep.rev() {
             let (before, source) = split_last(rest, shape);
             Convolution::backward(source, shape, dilation, layer, gradient);
             convolution.backpropagate(layer, shape, dilation, source);

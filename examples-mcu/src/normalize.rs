@@ -52,17 +52,16 @@ impl Sums {
         self.squares = self.squares.wrapping_add(byte.wrapping_mul(byte));
     }
 
-    /// Mean and reciprocal standard deviation. The mean's integer part is kept apart, so that the mean of equal bytes is
-    /// that byte; n²·variance = n·Σb² − (Σb)² is exact.
+    /// Mean and reciprocal standard deviation. The mean's whole part is kept apart: so the mean of equal bytes is exactly
+    /// that byte, and the squares around it, an exact integer, differ from n·variance by less than n.
     fn moments(self, pixels: u64) -> (f32, f32) {
         let (Some(whole), Some(rest)) = (self.bytes.checked_div(pixels), self.bytes.checked_rem(pixels)) else {
             return (0.0, 1.0);
         };
-        let count = pixels as f32;
-        let mean = whole as f32 + rest as f32 / count;
-        let wide = |a: u64, b: u64| u128::from(a).wrapping_mul(u128::from(b));
-        let spread = wide(pixels, self.squares).wrapping_sub(wide(self.bytes, self.bytes));
-        let deviation = libm::sqrtf(spread as f32) / count;
-        (mean, 1.0 / deviation.max(1.0))
+        let twice_product = self.bytes.wrapping_add(rest).wrapping_mul(whole); // 2·whole·Σb − n·whole²
+        let squares = self.squares.wrapping_sub(twice_product);
+        let fraction = rest as f32 / pixels as f32;
+        let variance = squares as f32 / pixels as f32 - fraction * fraction;
+        (whole as f32 + fraction, 1.0 / libm::sqrtf(variance.max(1.0)))
     }
 }
