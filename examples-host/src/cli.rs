@@ -1,0 +1,62 @@
+//! The command line.
+
+use crate::experiment::Plan;
+use crate::losses;
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
+
+/// Trains a small segmentation network from scratch, once per loss, on images with a rare class, and reports how well
+/// each loss finds it.
+///
+/// Without --data the images are built in: rendered trays of yellow soybeans with now and then a green mung bean, which
+/// covers less than one pixel in a hundred.
+///
+/// The network is three 3×3 convolutions of 8 channels (dilations 1, 2, 4) and a 1×1 head. Each run starts from the
+/// same weights and sees the same random crops as the other losses' runs of its seed. Equal arguments give equal
+/// numbers, whatever the number of threads; only the times differ.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "scarce-host", version, after_help = losses::help())]
+pub struct Arguments {
+    /// Folder with {train,test}/{images,masks}/NAME.png: 8-bit grey or RGB images, masks of class numbers with 255 for
+    /// pixels to ignore; and, if you like, meta.json with {"classes": [names]}. 2 to 8 classes; training images of at
+    /// least 64×64 pixels [default: the built-in trays of beans]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Losses to train with, separated by commas; all of them are listed below
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(losses::names()), default_value = losses::DEFAULT)]
+    pub losses: Vec<String>,
+
+    /// Optimiser steps of each run, each over 8 random crops of 64×64 pixels
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 600)]
+    pub steps: u32,
+
+    /// First seed: of the initial weights, and of the choice of crops
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// How many seeds to train each loss with, counting up from --seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100), default_value_t = 1)]
+    pub seeds: u64,
+
+    /// Folder for the report; a report that is there already is replaced
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub out: PathBuf,
+
+    /// Runs to train at the same time; 0 for as many as there are cores
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+}
+
+impl Arguments {
+    /// What to train.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let mut losses: Vec<&'static str> = losses::names();
+        losses.retain(|name| self.losses.iter().any(|wanted| wanted == name));
+        let seeds = (0..self.seeds).map(|offset| self.seed.wrapping_add(offset)).collect();
+        Plan { losses, seeds, steps: self.steps, threads: self.threads }
+    }
+}

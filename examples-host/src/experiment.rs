@@ -1,0 +1,160 @@
+//! All training runs, several at a time.
+
+use crate::data::Dataset;
+use crate::losses;
+use crate::train::{Outcome, Sample, train};
+use anyhow::{Context, Result, bail};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+/// What to train.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Losses by name.
+    pub losses: Vec<&'static str>,
+    /// The seeds to train each with.
+    pub seeds: Vec<u64>,
+    /// Steps of each run.
+    pub steps: u32,
+    /// Runs at the same time; 0 for as many as there are cores.
+    pub threads: usize,
+}
+
+/// What was trained, and what it led to.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The data's name.
+    pub dataset: String,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// The class with the fewest training pixels.
+    pub rare_class: usize,
+    /// The seeds of each loss.
+    pub seeds: Vec<u64>,
+    /// Steps of each run.
+    pub steps: u32,
+    /// The losses, in the order of the table of losses.
+    pub losses: Vec<LossRuns>,
+}
+
+/// The runs of one loss.
+#[derive(Clone, Debug)]
+pub struct LossRuns {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name in the report.
+    pub title: &'static str,
+    /// What it is.
+    pub description: &'static str,
+    /// One outcome a seed.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Trains with each loss and seed.
+///
+/// # Errors
+/// If a run fails, the data have a number of channels or classes that is not supported, or threads cannot be started.
+pub fn run(dataset: &Dataset, plan: &Plan) -> Result<Experiment> {
+    let losses = match (dataset.channels, dataset.classes.len()) {
+        (1, 2) => train_all::<1, 2>(dataset, plan),
+        (1, 3) => train_all::<1, 3>(dataset, plan),
+        (1, 4) => train_all::<1, 4>(dataset, plan),
+        (1, 5) => train_all::<1, 5>(dataset, plan),
+        (1, 6) => train_all::<1, 6>(dataset, plan),
+        (1, 7) => train_all::<1, 7>(dataset, plan),
+        (1, 8) => train_all::<1, 8>(dataset, plan),
+        (3, 2) => train_all::<3, 2>(dataset, plan),
+        (3, 3) => train_all::<3, 3>(dataset, plan),
+        (3, 4) => train_all::<3, 4>(dataset, plan),
+        (3, 5) => train_all::<3, 5>(dataset, plan),
+        (3, 6) => train_all::<3, 6>(dataset, plan),
+        (3, 7) => train_all::<3, 7>(dataset, plan),
+        (3, 8) => train_all::<3, 8>(dataset, plan),
+        (channels, classes) => bail!("{channels} channels and {classes} classes are not supported"),
+    }?;
+    Ok(Experiment {
+        dataset: dataset.name.clone(),
+        classes: dataset.classes.clone(),
+        rare_class: dataset.rare_class(),
+        seeds: plan.seeds.clone(),
+        steps: plan.steps,
+        losses,
+    })
+}
+
+fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> Result<Vec<LossRuns>> {
+    let train_samples = dataset.train.iter().map(Sample::<I>::new).collect::<Result<Vec<_>>>()?;
+    let test_samples = dataset.test.iter().map(Sample::<I>::new).collect::<Result<Vec<_>>>()?;
+    let counts = dataset.counts(&dataset.train);
+    let counts: [u32; C] = std::array::from_fn(|class| u32::try_from(counts[class]).unwrap_or(u32::MAX));
+
+    let choices: Vec<_> =
+        losses::table::<C>().into_iter().filter(|choice| plan.losses.contains(&choice.name)).collect();
+    let runs: Vec<_> = choices.iter().flat_map(|choice| plan.seeds.iter().map(move |&seed| (choice, seed))).collect();
+    let progress = Progress::new(runs.len(), plan.steps);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.threads).build()?;
+    let outcomes: Vec<Outcome> = pool.install(|| {
+        let train_one = |&(choice, seed): &(&losses::Choice<C>, u64)| {
+            let objective = (choice.objective)(counts);
+            let bar = progress.start(&format!("{}, seed {seed}", choice.title));
+            let after_step = || progress.step(&bar);
+            let outcome = train::<I, C>(&train_samples, &test_samples, &*objective, seed, plan.steps, after_step);
+            progress.finish(&bar);
+            outcome.with_context(|| format!("{}, seed {seed}", choice.title))
+        };
+        runs.par_iter().map(train_one).collect::<Result<_>>()
+    })?;
+
+    let mut outcomes = outcomes.into_iter();
+    let runs_of = |choice: losses::Choice<C>| LossRuns {
+        name: choice.name,
+        title: choice.title,
+        description: choice.description,
+        outcomes: outcomes.by_ref().take(plan.seeds.len()).collect(),
+    };
+    Ok(choices.into_iter().map(runs_of).collect())
+}
+
+/// A bar for each run that is going on, and one for all of them.
+struct Progress {
+    bars: MultiProgress,
+    total: ProgressBar,
+    steps: u32,
+}
+
+impl Progress {
+    fn new(runs: usize, steps: u32) -> Self {
+        let bars = MultiProgress::new();
+        let total = bars.add(ProgressBar::new(runs as u64 * u64::from(steps)));
+        total.set_style(style("{msg:<28} {wide_bar} {percent:>3} %, {eta} left"));
+        total.set_message(format!("all {runs} runs"));
+        Self { bars, total, steps }
+    }
+
+    fn start(&self, label: &str) -> ProgressBar {
+        let bar = self.bars.insert_before(&self.total, ProgressBar::new(u64::from(self.steps)));
+        bar.set_style(style("{msg:<28} {wide_bar} {pos}/{len} steps"));
+        bar.set_message(label.to_owned());
+        bar
+    }
+
+    fn step(&self, bar: &ProgressBar) {
+        bar.inc(1);
+        self.total.inc(1);
+    }
+
+    fn finish(&self, bar: &ProgressBar) {
+        bar.finish_and_clear();
+        self.bars.remove(bar);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.total.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is valid")
+}

@@ -1,0 +1,33 @@
+//! Trains a small segmentation network from scratch, once per loss, and reports what class imbalance does to it and how
+//! each loss answers.
+//!
+//! *Arguments* ([`cli`]) → *images* ([`beans`] or [`folder`], both a [`data::Dataset`]) → *training* with each loss of
+//! [`losses`] and each seed ([`experiment`], [`train`]) → *report* ([`report`]).
+
+pub mod beans;
+pub mod cli;
+pub mod data;
+pub mod experiment;
+pub mod folder;
+pub mod losses;
+pub mod report;
+pub mod train;
+
+use anyhow::Result;
+
+/// Runs the program.
+///
+/// # Errors
+/// If the images cannot be used or the report cannot be written. No report is written then.
+pub fn run(arguments: &cli::Arguments) -> Result<()> {
+    report::folder::check(&arguments.out)?;
+    let dataset = match &arguments.data {
+        Some(folder) => folder::load(folder)?,
+        None => beans::dataset(),
+    };
+    let experiment = experiment::run(&dataset, &arguments.plan())?;
+    println!("{}", report::table::terminal(&experiment));
+    report::write(&arguments.out, &dataset, &experiment)?;
+    println!("{}", arguments.out.join(report::PAGE).display());
+    Ok(())
+}

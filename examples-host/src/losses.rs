@@ -1,0 +1,154 @@
+//! The losses to choose from: one table.
+
+use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, Overlap, Sum, weights};
+
+/// What is trained unless other losses are asked for.
+pub const DEFAULT: &str = "ce,weighted-ce,focal,dice,ce+dice,ce+lovasz";
+
+/// A loss to choose from.
+#[derive(Clone, Copy)]
+pub struct Choice<const C: usize> {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name in the report.
+    pub title: &'static str,
+    /// What it is.
+    pub description: &'static str,
+    /// Makes it, given the number of training pixels of each class.
+    pub objective: fn([u32; C]) -> Box<dyn Objective<C>>,
+}
+
+/// All losses. The overlap losses take their sums over the whole batch, with the smoothing 1 unless said otherwise.
+#[must_use]
+pub fn table<const C: usize>() -> [Choice<C>; 14] {
+    [
+        Choice { name: "ce", title: "CE", description: "cross entropy", objective: |_| Box::new(CrossEntropy::new()) },
+        Choice {
+            name: "weighted-ce",
+            title: "weighted CE",
+            description: "cross entropy weighted by the classes' inverse frequencies",
+            objective: |counts| Box::new(CrossEntropy::new().with_weights(weights::inverse_frequency(counts))),
+        },
+        Choice {
+            name: "sqrt-ce",
+            title: "sqrt-weighted CE",
+            description: "cross entropy weighted by the square roots of the inverse frequencies",
+            objective: |counts| Box::new(CrossEntropy::new().with_weights(weights::sqrt_inverse_frequency(counts))),
+        },
+        Choice {
+            name: "adjusted-ce",
+            title: "logit-adjusted CE",
+            description: "cross entropy of the logits plus the logarithms of the classes' frequencies",
+            objective: |counts| {
+                Box::new(CrossEntropy::new().with_logit_adjustment(weights::logit_adjustment(counts, 1.0)))
+            },
+        },
+        Choice {
+            name: "focal",
+            title: "focal",
+            description: "focal loss, gamma 2",
+            objective: |_| Box::new(Focal::new(2.0)),
+        },
+        Choice {
+            name: "dice",
+            title: "Dice",
+            description: "soft Dice, mean over classes",
+            objective: |_| Box::new(Overlap::dice().per_batch()),
+        },
+        Choice {
+            name: "generalized-dice",
+            title: "generalised Dice",
+            description: "generalised Dice: one index, classes weighted by 1/volume squared, smoothing 1e-5",
+            objective: |_| Box::new(Overlap::generalized_dice().per_batch()),
+        },
+        Choice {
+            name: "jaccard",
+            title: "Jaccard",
+            description: "soft Jaccard (IoU), mean over classes",
+            objective: |_| Box::new(Overlap::jaccard().per_batch()),
+        },
+        Choice {
+            name: "tversky",
+            title: "Tversky",
+            description: "Tversky, 0.3 FP + 0.7 FN, mean over classes",
+            objective: |_| Box::new(Overlap::tversky(0.3, 0.7).per_batch()),
+        },
+        Choice {
+            name: "focal-tversky",
+            title: "focal Tversky",
+            description: "focal Tversky: (1 - Tversky) to the power of 0.75, mean over classes",
+            objective: |_| Box::new(Overlap::focal_tversky(0.3, 0.7, 0.75).per_batch()),
+        },
+        Choice {
+            name: "lovasz",
+            title: "Lovász",
+            description: "Lovász-softmax over the classes present in the batch",
+            objective: |_| Box::new(Lovasz::new()),
+        },
+        Choice {
+            name: "ce+dice",
+            title: "CE + Dice",
+            description: "the sum of ce and dice",
+            objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice().per_batch()))),
+        },
+        Choice {
+            name: "ce+focal-tversky",
+            title: "CE + focal Tversky",
+            description: "the sum of ce and focal-tversky",
+            objective: |_| {
+                Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::focal_tversky(0.3, 0.7, 0.75).per_batch())))
+            },
+        },
+        Choice {
+            name: "ce+lovasz",
+            title: "CE + Lovász",
+            description: "the sum of ce and lovasz",
+            objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
+        },
+    ]
+}
+
+/// A [`Loss`] chosen at run time.
+pub trait Objective<const C: usize>: Send + Sync {
+    /// Words of scratch for this many pixels.
+    fn scratch_len(&self, pixels: usize) -> usize;
+
+    /// The loss and its gradient, as [`Loss::value_and_grad`].
+    ///
+    /// # Errors
+    /// As [`Loss::value_and_grad`].
+    fn value_and_grad(
+        &self,
+        batch: &Batch<'_, [[f32; C]], C>,
+        grad: &mut [[f32; C]],
+        scratch: &mut [u32],
+    ) -> Result<f32, Error>;
+}
+
+impl<const C: usize, L: Loss<C> + Send + Sync> Objective<C> for L {
+    fn scratch_len(&self, pixels: usize) -> usize {
+        Loss::scratch_len(self, pixels)
+    }
+
+    fn value_and_grad(
+        &self,
+        batch: &Batch<'_, [[f32; C]], C>,
+        grad: &mut [[f32; C]],
+        scratch: &mut [u32],
+    ) -> Result<f32, Error> {
+        Loss::value_and_grad(self, batch, grad, scratch)
+    }
+}
+
+/// The names of all losses, in the order of the table.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    table::<2>().map(|choice| choice.name).to_vec()
+}
+
+/// The list of losses for the command line's help.
+#[must_use]
+pub fn help() -> String {
+    let lines = table::<2>().map(|choice| format!("  {:<17} {}", choice.name, choice.description));
+    format!("Losses:\n{}", lines.join("\n"))
+}

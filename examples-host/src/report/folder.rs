@@ -1,0 +1,58 @@
+//! Writing a folder all at once.
+
+use super::{File, PAGE};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Finds out, before there is anything to write, whether the folder could be written. Leaves nothing behind.
+///
+/// # Errors
+/// If its parent is missing or cannot be written, or if there is something at its place that is not a report.
+pub fn check(out: &Path) -> Result<()> {
+    if out.exists() {
+        let replaceable = out.is_dir() && (out.join(PAGE).is_file() || is_empty(out)?);
+        ensure!(replaceable, "{}: there is something else than a report already", out.display());
+    }
+    beside(out).map(drop)
+}
+
+/// Writes the folder under another name and moves it into place, where an earlier report is replaced.
+///
+/// # Errors
+/// If anything cannot be written; what was there before is left as it was.
+pub fn write(out: &Path, files: &[File]) -> Result<()> {
+    check(out)?;
+    let new = beside(out)?;
+    for file in files {
+        let path = new.path().join(&file.name);
+        fs::write(&path, &file.bytes).with_context(|| path.display().to_string())?;
+    }
+    let old = beside(out)?;
+    let kept = old.path().join("report");
+    if out.exists() {
+        fs::rename(out, &kept).with_context(|| out.display().to_string())?;
+    }
+    if let Err(error) = fs::rename(new.path(), out) {
+        if kept.exists() {
+            fs::rename(&kept, out).with_context(|| out.display().to_string())?;
+        }
+        return Err(error).with_context(|| out.display().to_string());
+    }
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> Result<bool> {
+    Ok(fs::read_dir(folder).with_context(|| folder.display().to_string())?.next().is_none())
+}
+
+/// An empty folder in the same place, which vanishes unless it is renamed.
+fn beside(out: &Path) -> Result<TempDir> {
+    let parent = match out.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let folder = tempfile::Builder::new().prefix(".report-").tempdir_in(&parent);
+    folder.with_context(|| format!("{}: a folder cannot be made in {}", out.display(), parent.display()))
+}

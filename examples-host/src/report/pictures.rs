@@ -1,0 +1,75 @@
+//! Input, truth and prediction side by side.
+
+use super::Figure;
+use super::palette::{Rgb, of_label};
+use crate::data::{Dataset, Image};
+use crate::experiment::Experiment;
+use anyhow::Result;
+use image::RgbImage;
+use image::imageops::{FilterType, replace, resize};
+
+/// Test images in a picture: those with most of the rare class.
+const ROWS: usize = 3;
+/// A row is magnified until an image is at least this wide.
+const WIDTH: u32 = 256;
+const GAP: u32 = 8;
+
+/// A picture for each loss, of what its run with the first seed predicts.
+pub(super) fn draw(dataset: &Dataset, experiment: &Experiment) -> Result<Vec<Figure>> {
+    let rare = experiment.rare_class;
+    let mut shown: Vec<usize> = (0..dataset.test.len()).collect();
+    shown.sort_by_key(|&index| std::cmp::Reverse(dataset.test[index].count(rare)));
+    shown.truncate(ROWS);
+
+    let mut figures = Vec::new();
+    for loss in &experiment.losses {
+        let Some(outcome) = loss.outcomes.first() else { continue };
+        let rows = shown.iter().map(|&index| {
+            let image = &dataset.test[index];
+            let of_labels = |labels: &[u8]| labels.iter().map(|&label| of_label(label, rare)).collect::<Vec<_>>();
+            let panels = [pixels(image), of_labels(&image.labels), of_labels(&outcome.predictions[index])];
+            side_by_side(image, &panels)
+        });
+        let iou = outcome.scores.iou[rare].map_or(String::new(), |iou| format!(", IoU of the rare class {iou:.3}"));
+        let caption = format!("{}{iou}: input, truth, prediction", loss.title);
+        figures.push(Figure::new(&format!("{}.png", loss.name), caption, &stack(&rows.collect::<Vec<_>>()))?);
+    }
+    Ok(figures)
+}
+
+fn pixels(image: &Image) -> Vec<Rgb> {
+    let color = |bytes: &[u8]| match *bytes {
+        [red, green, blue] => [red, green, blue],
+        _ => [bytes[0]; 3],
+    };
+    image.bytes.chunks_exact(image.channels()).map(color).collect()
+}
+
+/// Panels of an image's size, magnified, with gaps between them.
+fn side_by_side(image: &Image, panels: &[Vec<Rgb>]) -> RgbImage {
+    let [width, height] = [image.shape.width, image.shape.height].map(|length| length as u32);
+    let factor = WIDTH.div_ceil(width);
+    let [wide, high] = [width * factor, height * factor];
+    let columns = panels.len() as u32;
+    let mut row = RgbImage::from_pixel(wide * columns + GAP * (columns - 1), high, WHITE);
+    for (column, panel) in panels.iter().enumerate() {
+        let panel = RgbImage::from_fn(width, height, |x, y| image::Rgb(panel[(y * width + x) as usize]));
+        let left = column as u32 * (wide + GAP);
+        replace(&mut row, &resize(&panel, wide, high, FilterType::Nearest), i64::from(left), 0);
+    }
+    row
+}
+
+fn stack(rows: &[RgbImage]) -> RgbImage {
+    let width = rows.iter().map(RgbImage::width).max().unwrap_or(1);
+    let height = rows.iter().map(|row| row.height() + GAP).sum::<u32>().saturating_sub(GAP).max(1);
+    let mut picture = RgbImage::from_pixel(width, height, WHITE);
+    let mut top = 0;
+    for row in rows {
+        replace(&mut picture, row, 0, i64::from(top));
+        top += row.height() + GAP;
+    }
+    picture
+}
+
+const WHITE: image::Rgb<u8> = image::Rgb([255; 3]);

@@ -1,0 +1,238 @@
+//! One training run: one loss, one seed.
+
+use crate::data::{IGNORED, Image};
+use crate::losses::Objective;
+use anyhow::{Context, Result};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use scarce::metrics::{Confusion, argmax};
+use scarce::{Batch, Labels};
+use scarce_mcu::{Adam, Network, Parameters, Shape, normalize, schedule};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Size of the pieces that are cut out of the training images.
+pub const CROP: Shape = Shape::new(64, 64);
+/// Crops of each step.
+pub const BATCH: usize = 8;
+/// Adam's rate at the first step.
+pub const BASE_RATE: f32 = 0.01;
+/// How often the test images are measured while training, for the learning curve.
+const MEASUREMENTS: u32 = 20;
+
+const HIDDEN: usize = 8;
+const DEEP: usize = 2;
+type Model<const I: usize, const C: usize> = Network<I, HIDDEN, C, DEEP>;
+
+/// An image as the network takes it: each channel at mean 0 and standard deviation 1 over the whole image.
+pub struct Sample<const I: usize> {
+    shape: Shape,
+    inputs: Vec<[f32; I]>,
+    labels: Vec<u8>,
+}
+
+impl<const I: usize> Sample<I> {
+    /// Normalises an image of `I` channels.
+    ///
+    /// # Errors
+    /// If the image has another number of channels.
+    pub fn new(image: &Image) -> Result<Self> {
+        let mut inputs = vec![[0.0; I]; image.shape.pixels()];
+        normalize(image.bytes.as_chunks().0, &mut inputs).with_context(|| image.name.clone())?;
+        Ok(Self { shape: image.shape, inputs, labels: image.labels.clone() })
+    }
+}
+
+/// What a run has led to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How training went.
+    pub curve: Vec<Point>,
+    /// The test images as measured after the last step.
+    pub scores: Scores,
+    /// The classes predicted then, image by image.
+    pub predictions: Vec<Vec<u8>>,
+    /// Time of all steps, without the measurements.
+    pub training_time: Duration,
+}
+
+/// A point of a learning curve.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Steps done.
+    pub step: u32,
+    /// Mean of the loss over the steps since the last point.
+    pub training_loss: f32,
+    /// IoU of each class on the test images.
+    pub iou: Vec<Option<f32>>,
+}
+
+/// How well the classes of the test images are predicted. `None` where it is undefined: a class that is not there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scores {
+    /// Share of pixels predicted rightly.
+    pub pixel_accuracy: Option<f32>,
+    /// IoU of each class.
+    pub iou: Vec<Option<f32>>,
+    /// Mean of the IoUs.
+    pub mean_iou: Option<f32>,
+    /// Of the pixels of each class, the share predicted so.
+    pub recall: Vec<Option<f32>>,
+    /// Of the pixels predicted as each class, the share of it.
+    pub precision: Vec<Option<f32>>,
+}
+
+impl Scores {
+    fn new<const C: usize>(confusion: &Confusion<C>) -> Self {
+        let counts = confusion.counts();
+        let share =
+            |class: usize, whole: u64| (whole > 0).then(|| (f64::from(counts[class][class]) / whole as f64) as f32);
+        let sum = |cells: &mut dyn Iterator<Item = u32>| cells.map(u64::from).sum();
+        Self {
+            pixel_accuracy: confusion.pixel_accuracy(),
+            iou: (0..C).map(|class| confusion.iou(class)).collect(),
+            mean_iou: confusion.mean_iou(),
+            recall: (0..C).map(|class| share(class, sum(&mut counts[class].into_iter()))).collect(),
+            precision: (0..C).map(|class| share(class, sum(&mut counts.iter().map(|row| row[class])))).collect(),
+        }
+    }
+}
+
+/// Trains a network from scratch and measures it on the test images, now and then and at the end.
+///
+/// `after_step` is called after each step.
+///
+/// # Errors
+/// If training diverges, so that scores are no longer finite.
+pub fn train<const I: usize, const C: usize>(
+    train: &[Sample<I>],
+    test: &[Sample<I>],
+    objective: &dyn Objective<C>,
+    seed: u64,
+    steps: u32,
+    after_step: impl Fn(),
+) -> Result<Outcome> {
+    let interval = steps.div_ceil(MEASUREMENTS);
+    let mut trainer = Trainer::<I, C>::new(objective, seed);
+    let mut measured = Measured { scores: Scores::new(&Confusion::<C>::new()), predictions: Vec::new() };
+    let (mut curve, mut training_time) = (Vec::new(), Duration::ZERO);
+    let (mut loss_sum, mut summands) = (0.0, 0.0);
+    for step in 0..steps {
+        let start = Instant::now();
+        let rate = schedule::cosine(step, steps, BASE_RATE);
+        loss_sum += trainer.step(train, rate).with_context(|| format!("step {step}"))?;
+        summands += 1.0;
+        training_time += start.elapsed();
+        after_step();
+
+        let done = step + 1;
+        if done % interval == 0 || done == steps {
+            measured = measure(&trainer.network, test)?;
+            let iou = measured.scores.iou.clone();
+            curve.push(Point { step: done, training_loss: loss_sum / summands, iou });
+            (loss_sum, summands) = (0.0, 0.0);
+        }
+    }
+    Ok(Outcome { curve, scores: measured.scores, predictions: measured.predictions, training_time })
+}
+
+/// A network in training, and the buffers of a step.
+struct Trainer<'a, const I: usize, const C: usize> {
+    objective: &'a dyn Objective<C>,
+    random: Pcg64,
+    network: Model<I, C>,
+    gradient: Model<I, C>,
+    adam: Adam<Model<I, C>>,
+    inputs: Vec<[f32; I]>,
+    labels: Vec<u8>,
+    activations: Vec<[f32; HIDDEN]>,
+    logits: Vec<[f32; C]>,
+    logit_gradient: Vec<[f32; C]>,
+    scratch: Vec<u32>,
+}
+
+impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
+    fn new(objective: &'a dyn Objective<C>, seed: u64) -> Self {
+        let pixels = BATCH * CROP.pixels();
+        let mut random = Pcg64::seed_from_u64(seed);
+        Self {
+            objective,
+            network: Model::new(&mut random),
+            random,
+            gradient: Model::zeros(),
+            adam: Adam::new(),
+            inputs: Vec::with_capacity(pixels),
+            labels: Vec::with_capacity(pixels),
+            activations: vec![[0.0; HIDDEN]; BATCH * Model::<I, C>::activations_len(CROP)],
+            logits: vec![[0.0; C]; pixels],
+            logit_gradient: vec![[0.0; C]; pixels],
+            scratch: vec![0; objective.scratch_len(pixels)],
+        }
+    }
+
+    /// One step of the optimiser; returns the loss before it.
+    fn step(&mut self, samples: &[Sample<I>], rate: f32) -> Result<f32> {
+        self.draw_batch(samples);
+        let activations_len = Model::<I, C>::activations_len(CROP);
+        let crops = self.inputs.chunks_exact(CROP.pixels()).zip(self.activations.chunks_exact_mut(activations_len));
+        for ((inputs, activations), logits) in crops.zip(self.logits.chunks_exact_mut(CROP.pixels())) {
+            self.network.forward(inputs, CROP, activations, logits)?;
+        }
+
+        let batch = Batch::new(self.logits.as_slice(), Labels::new(&self.labels).ignoring(IGNORED))?;
+        let loss = self.objective.value_and_grad(&batch, &mut self.logit_gradient, &mut self.scratch)?;
+
+        self.gradient.clear();
+        let crops = self.inputs.chunks_exact(CROP.pixels()).zip(self.activations.chunks_exact_mut(activations_len));
+        for ((inputs, activations), logit_gradient) in crops.zip(self.logit_gradient.chunks_exact(CROP.pixels())) {
+            self.network.backward(inputs, CROP, activations, logit_gradient, &mut self.gradient)?;
+        }
+        self.adam.step(&mut self.network, &self.gradient, rate);
+        Ok(loss)
+    }
+
+    /// Fills the batch with random crops of random images, each flipped or not, in both directions.
+    fn draw_batch(&mut self, samples: &[Sample<I>]) {
+        self.inputs.clear();
+        self.labels.clear();
+        for _ in 0..BATCH {
+            let sample = &samples[self.random.random_range(0..samples.len())];
+            let top = self.random.random_range(0..=sample.shape.height - CROP.height);
+            let left = self.random.random_range(0..=sample.shape.width - CROP.width);
+            let (upside_down, mirrored): (bool, bool) = self.random.random();
+            for y in 0..CROP.height {
+                let y = top + if upside_down { CROP.height - 1 - y } else { y };
+                let begin = y * sample.shape.width + left;
+                let columns = begin..begin + CROP.width;
+                let (inputs, labels) = (&sample.inputs[columns.clone()], &sample.labels[columns]);
+                if mirrored {
+                    self.inputs.extend(inputs.iter().rev());
+                    self.labels.extend(labels.iter().rev());
+                } else {
+                    self.inputs.extend(inputs);
+                    self.labels.extend(labels);
+                }
+            }
+        }
+    }
+}
+
+struct Measured {
+    scores: Scores,
+    predictions: Vec<Vec<u8>>,
+}
+
+/// Predicts whole images, each pixel's class that of the largest logit.
+fn measure<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sample<I>]) -> Result<Measured> {
+    let (mut activations, mut logits) = (Vec::new(), Vec::new());
+    let (mut confusion, mut predictions) = (Confusion::<C>::new(), Vec::new());
+    for sample in samples {
+        activations.resize(Model::<I, C>::activations_len(sample.shape), [0.0; HIDDEN]);
+        logits.resize(sample.shape.pixels(), [0.0; C]);
+        network.forward(&sample.inputs, sample.shape, &mut activations, &mut logits)?;
+        let predicted: Vec<u8> = logits.iter().map(|row| argmax(row) as u8).collect();
+        confusion.observe(Labels::new(&sample.labels).ignoring(IGNORED), &predicted)?;
+        predictions.push(predicted);
+    }
+    Ok(Measured { scores: Scores::new(&confusion), predictions })
+}
