@@ -1,8 +1,7 @@
 //! From scores to probabilities: softmax, independent sigmoids, or none.
 
 use crate::kernel::sigmoid::sigmoid;
-use crate::kernel::softmax::{largest, shifted_exponentials, sum};
-use crate::labels::channel;
+use crate::kernel::softmax::{argmax, largest, shifted_exponentials, sum};
 use crate::math::Math;
 use crate::{Batch, Error, Scores};
 
@@ -36,9 +35,13 @@ pub trait Activation: sealed::Sealed + Copy + 'static {
     #[doc(hidden)]
     fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
 
-    /// p and slope of all channels.
+    /// p and 1 − p of all channels, the latter as [`complement`](Self::complement).
     #[doc(hidden)]
     fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]);
+
+    /// [`slope`](Self::slope), given p and 1 − p.
+    #[doc(hidden)]
+    fn local(probability: f32, complement: f32) -> f32;
 }
 
 /// Probabilities by softmax over the channels: p_c = exp(z_c) / Σ_k exp(z_k). At least two channels.
@@ -100,7 +103,20 @@ impl Activation for Softmax {
         let exponentials = shifted_exponentials::<M, C>(row);
         let inverse = 1.0 / sum(exponentials);
         let probabilities = exponentials.map(|exponential| exponential * inverse);
-        (probabilities, probabilities)
+        // Subtracted from 1 a probability up to a half loses nothing; the most probable may be near 1.
+        let mut complements = probabilities.map(|probability| 1.0 - probability);
+        let most = argmax(probabilities);
+        let mut others = probabilities;
+        if let (Some(own), Some(complement)) = (others.get_mut(most), complements.get_mut(most)) {
+            *own = 0.0;
+            *complement = sum(others);
+        }
+        (probabilities, complements)
+    }
+
+    #[inline]
+    fn local(probability: f32, _: f32) -> f32 {
+        probability
     }
 }
 
@@ -137,7 +153,12 @@ impl Activation for Sigmoid {
     #[inline]
     fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
         let both = row.map(sigmoid::<M>);
-        (both.map(|(probability, _)| probability), both.map(|(probability, complement)| probability * complement))
+        (both.map(|(probability, _)| probability), both.map(|(_, complement)| complement))
+    }
+
+    #[inline]
+    fn local(probability: f32, complement: f32) -> f32 {
+        probability * complement
     }
 }
 
@@ -174,16 +195,11 @@ impl Activation for Probabilities {
 
     #[inline]
     fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
-        (row, [1.0; C])
+        (row, row.map(|probability| 1.0 - probability))
     }
-}
 
-/// 1 at the channel that a label turns on, 0 elsewhere.
-#[inline]
-pub(crate) fn one_hot<const C: usize>(label: u8) -> [f32; C] {
-    let mut target = [0.0; C];
-    if let Some(on) = target.get_mut(channel::<C>(label)) {
-        *on = 1.0;
+    #[inline]
+    fn local(_: f32, _: f32) -> f32 {
+        1.0
     }
-    target
 }

@@ -1,6 +1,6 @@
 //! What was learnt: confusion matrix, IoU, Dice, accuracy.
 
-use crate::kernel::softmax::largest;
+use crate::kernel::softmax;
 use crate::{Batch, Buffer, Error, Labels, Scores};
 
 /// The channel of the largest score; of equal ones the first.
@@ -10,8 +10,7 @@ use crate::{Batch, Buffer, Error, Labels, Scores};
 /// ```
 #[must_use]
 pub fn argmax<const C: usize>(row: &[f32; C]) -> usize {
-    let largest = largest(*row);
-    row.iter().position(|&score| score == largest).unwrap_or(0)
+    softmax::argmax(*row)
 }
 
 /// Counts of (true class, predicted class) over pixels; mergeable, so that images, threads or devices can be added up.

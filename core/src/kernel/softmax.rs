@@ -14,6 +14,13 @@ pub(crate) fn largest<const C: usize>(row: [f32; C]) -> f32 {
     row.into_iter().fold(f32::NEG_INFINITY, |max, score| if score > max { score } else { max })
 }
 
+/// The channel of the largest score; of equal ones the first.
+#[inline]
+pub(crate) fn argmax<const C: usize>(row: [f32; C]) -> usize {
+    let largest = largest(row);
+    row.iter().position(|&score| score == largest).unwrap_or(0)
+}
+
 /// Sum in order of class.
 #[inline]
 pub(crate) fn sum<const C: usize>(row: [f32; C]) -> f32 {

@@ -4,6 +4,7 @@ use super::{float, take};
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::{JaccardIncrements, key, value};
+use crate::kernel::softmax::argmax;
 use crate::kernel::sort::{Radix, Sort};
 use crate::kernel::sum::Sums;
 use crate::labels::channel;
@@ -144,7 +145,7 @@ struct Buffers<'a> {
     keys: &'a mut [u32],
     /// The pixels, sorted.
     order: &'a mut [u32],
-    /// Σ_k p_k ∂L/∂p_k of each pixel, where the activation is coupled.
+    /// Σ_k p_k ∂L/∂p_k over the classes but the most probable, of each pixel, where the activation is coupled.
     shared: &'a mut [u32],
     /// 1 / Σ exp of each pixel, where it is kept.
     inverse: &'a mut [u32],
@@ -312,7 +313,20 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             let signed = if channel::<C>(label) == class { -increment } else { increment };
             let slope = A::slope::<M, C>(row, class, Self::inverse(buffers.inverse, place, row));
             let addend = scale * signed * slope;
-            if let Some(element) = grad.element_mut(start.wrapping_add(place), class) {
+            let pixel = start.wrapping_add(place);
+            if A::COUPLED && class == argmax(row) {
+                // The most probable class shares its part at once, times 1 − p: added to the sum below and taken off
+                // again times p it would cancel, and where p is near 1 leave four digits of seven.
+                let (probabilities, _) = A::row::<M, C>(row);
+                let rest = A::complement::<M, C>(row, class, Self::inverse(buffers.inverse, place, row));
+                for (channel, probability) in probabilities.into_iter().enumerate() {
+                    if let Some(element) = grad.element_mut(pixel, channel) {
+                        *element += addend * if channel == class { rest } else { -probability };
+                    }
+                }
+                continue;
+            }
+            if let Some(element) = grad.element_mut(pixel, class) {
                 *element += addend;
             }
             if let Some(shared) = buffers.shared.get_mut(place) {

@@ -1,8 +1,9 @@
 //! The overlap family: Dice, Jaccard, Tversky, focal Tversky, generalised Dice, by one engine of sums.
 
 use super::focal::power;
-use crate::activation::{Activation, Probabilities, Sigmoid, Softmax, one_hot};
+use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
+use crate::kernel::softmax::argmax;
 use crate::kernel::sum::Sums;
 use crate::labels::channel;
 use crate::math::{Libm, Math};
@@ -66,17 +67,20 @@ pub enum VolumeWeights {
 /// One engine: for each class, over the valid pixels of an image (or of the batch),
 ///
 /// ```text
-/// I = Σ p t        P = Σ pᵏ        T = Σ t                          k = 1, or 2 for the V-Net form
-/// x = (m I + s_n) / (m [(1 − α − β) I + α P + β T] + s_d)           the index
+/// TP = Σ p t       FP = Σ pᵏ (1 − t)       FN = Σ (1 − p)ᵏ t        k = 1, or 2 for the V-Net form
+/// x = (m TP + s_n) / (m [TP + α FP + β FN] + s_d)                   the index
 /// L = mean over images of (Σ_c w_c f(x_c) / Σ_c w_c),  f(x) = 1 − x or another Form
-/// ∂L/∂p = f'(x) (∂x/∂I t + ∂x/∂P k pᵏ⁻¹), and through the activation: ∂L/∂z_c = p_c (g_c − Σ_k p_k g_k) for softmax
+/// ∂L/∂p = f'(x) ∂x/∂FP k pᵏ⁻¹ at t = 0,  f'(x) (∂x/∂TP − ∂x/∂FN k (1 − p)ᵏ⁻¹) at t = 1
+/// and through the activation, for softmax: ∂L/∂z_c = p_c (∂L/∂p_c − Σ_j p_j ∂L/∂p_j)
 /// ```
+///
+/// With P = Σ pᵏ, T = Σ t and I = TP that is what others write; in TP, FP and FN a nearly perfect overlap keeps its digits.
 ///
 /// | constructor | α | β | m | index |
 /// |---|---|---|---|---|
 /// | [`dice`](Self::dice) | ½ | ½ | 2 | (2I + s_n) / (P + T + s_d) |
 /// | [`jaccard`](Self::jaccard) | 1 | 1 | 1 | (I + s_n) / (P + T − I + s_d) |
-/// | [`tversky`](Self::tversky) | α | β | 1 | (I + s_n) / (I + α FP + β FN + s_d) |
+/// | [`tversky`](Self::tversky) | α | β | 1 | (TP + s_n) / (TP + α FP + β FN + s_d) |
 ///
 /// Smoothing s_n = s_d = 1, each image by itself, classes averaged: the choice of PaddleSeg. With s_n = 0 a class that is
 /// absent has no gradient; with s_n and s_d small and equal, the gradient of such a class explodes as p → 0 (22 at 10⁻⁵ and
@@ -140,7 +144,7 @@ impl<const C: usize> Overlap<C> {
         Self::index(1.0, 1.0, 1.0)
     }
 
-    /// Tversky: (I + s_n) / (I + α FP + β FN + s_d), with α, β ≥ 0. β > α asks for recall.
+    /// Tversky: (TP + s_n) / (TP + α FP + β FN + s_d), with α, β ≥ 0. β > α asks for recall.
     #[must_use]
     pub const fn tversky(alpha: f32, beta: f32) -> Self {
         Self::index(1.0, alpha, beta)
@@ -184,7 +188,8 @@ impl<const C: usize, A, M> Overlap<C, A, M> {
         Self { smoothing: [numerator, denominator], ..self }
     }
 
-    /// Squares the probabilities in P (the V-Net form, MONAI's `squared_pred`).
+    /// Squares the errors in FP and FN, which for Dice and Jaccard squares p and t in P and T: the V-Net form, MONAI's
+    /// `squared_pred`.
     #[must_use]
     pub const fn squared(self) -> Self {
         Self { squared: true, ..self }
@@ -285,44 +290,53 @@ impl<const C: usize, A, M> Overlap<C, A, M> {
     }
 }
 
-/// I, P and T of one class, or the derivatives of a loss with respect to the first two.
+/// TP, FP and FN of one class or of all, and the number of true pixels.
 #[derive(Clone, Copy)]
-struct ClassSums {
-    intersection: f32,
-    predicted: f32,
+struct Outcomes {
+    hit: f32,
+    false_positive: f32,
+    false_negative: f32,
     truth: f32,
 }
 
-/// ∂L/∂I and ∂L/∂P of one class.
+impl Outcomes {
+    const ZERO: Self = Self { hit: 0.0, false_positive: 0.0, false_negative: 0.0, truth: 0.0 };
+}
+
+/// ∂L/∂TP, ∂L/∂FP and ∂L/∂FN of one class.
 #[derive(Clone, Copy)]
 struct Slopes {
-    intersection: f32,
-    predicted: f32,
+    hit: f32,
+    false_positive: f32,
+    false_negative: f32,
 }
 
 impl Slopes {
-    const ZERO: Self = Self { intersection: 0.0, predicted: 0.0 };
+    const ZERO: Self = Self { hit: 0.0, false_positive: 0.0, false_negative: 0.0 };
 
     fn scaled(self, factor: f32) -> Self {
-        Self { intersection: self.intersection * factor, predicted: self.predicted * factor }
+        Self {
+            hit: self.hit * factor,
+            false_positive: self.false_positive * factor,
+            false_negative: self.false_negative * factor,
+        }
     }
 }
 
 impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
-    /// f(x) of the index of these sums, and its derivatives.
-    fn index_loss(&self, sums: ClassSums) -> (f32, Slopes) {
-        let ClassSums { intersection, predicted, truth } = sums;
+    /// f(x) of the index of these outcomes, and its derivatives.
+    fn index_loss(&self, outcomes: Outcomes) -> (f32, Slopes) {
         let [smooth_numerator, smooth_denominator] = self.smoothing;
-        let (m, alpha, beta) = (self.multiplier, self.false_positives, self.false_negatives);
-        // FP = P − I and FN = T − I; the shares of I cancel for Dice, where they are 0 exactly.
-        let shared = 1.0 - alpha - beta;
-        let numerator = m * intersection + smooth_numerator;
-        let denominator = m * (shared * intersection + alpha * predicted + beta * truth) + smooth_denominator;
+        let m = self.multiplier;
+        let errors =
+            m * (self.false_positives * outcomes.false_positive + self.false_negatives * outcomes.false_negative);
+        let numerator = m * outcomes.hit + smooth_numerator;
+        let denominator = m * outcomes.hit + errors + smooth_denominator;
         let floored = denominator < SMALLEST_DENOMINATOR;
         let inverse = 1.0 / denominator.max(SMALLEST_DENOMINATOR);
         let index = numerator * inverse;
-        // 1 − x from the difference of the two, so that a nearly perfect overlap keeps its digits.
-        let miss = if floored { 1.0 - index } else { (denominator - numerator) * inverse };
+        // 1 − x without a subtraction of nearly equal numbers.
+        let miss = if floored { 1.0 - index } else { (errors + (smooth_denominator - smooth_numerator)) * inverse };
         let (loss, slope) = match self.form {
             Form::Linear => (miss, -1.0),
             Form::Log if index < SMALLEST_DENOMINATOR => (-M::ln(SMALLEST_DENOMINATOR), 0.0),
@@ -335,10 +349,13 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                 (loss, slope)
             }
         };
-        let through_denominator = if floored { 0.0 } else { -(slope * m * index * inverse) };
+        let direct = slope * m * inverse;
+        let through_denominator = if floored { 0.0 } else { -(direct * index) };
         let slopes = Slopes {
-            intersection: slope * m * inverse + shared * through_denominator,
-            predicted: alpha * through_denominator,
+            // ∂x/∂TP = m (1 − x) / denominator, the 1 − x again without a subtraction.
+            hit: if floored { direct } else { direct * miss },
+            false_positive: self.false_positives * through_denominator,
+            false_negative: self.false_negatives * through_denominator,
         };
         (loss, slopes)
     }
@@ -360,25 +377,25 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     }
 
     /// The loss of one group of pixels, and the slopes of each class.
-    fn group_loss(&self, sums: [ClassSums; C]) -> (f32, [Slopes; C]) {
+    fn group_loss(&self, outcomes: [Outcomes; C]) -> (f32, [Slopes; C]) {
         let mut slopes = [Slopes::ZERO; C];
         if self.micro {
-            let weights = self.micro_weights(sums.map(|sums| sums.truth));
+            let weights = self.micro_weights(outcomes.map(|outcomes| outcomes.truth));
             if weights.iter().all(|&weight| weight <= 0.0) {
                 return (0.0, slopes);
             }
-            let mut total = ClassSums { intersection: 0.0, predicted: 0.0, truth: 0.0 };
-            for (weight, sums) in weights.iter().zip(sums) {
-                total.intersection += weight * sums.intersection;
-                total.predicted += weight * sums.predicted;
-                total.truth += weight * sums.truth;
+            let mut total = Outcomes::ZERO;
+            for (weight, outcomes) in weights.iter().zip(outcomes) {
+                total.hit += weight * outcomes.hit;
+                total.false_positive += weight * outcomes.false_positive;
+                total.false_negative += weight * outcomes.false_negative;
             }
             let (loss, slope) = self.index_loss(total);
             return (loss, weights.map(|weight| slope.scaled(weight)));
         }
         let (mut loss, mut divisor) = (0.0, 0.0);
-        for ((slopes, sums), weight) in slopes.iter_mut().zip(sums).zip(self.weights) {
-            let absent = sums.truth <= 0.0;
+        for ((slopes, outcomes), weight) in slopes.iter_mut().zip(outcomes).zip(self.weights) {
+            let absent = outcomes.truth <= 0.0;
             if absent && self.absent == Absent::Skip {
                 continue;
             }
@@ -386,7 +403,7 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             if absent && self.absent == Absent::Zero {
                 continue;
             }
-            let (class_loss, class_slopes) = self.index_loss(sums);
+            let (class_loss, class_slopes) = self.index_loss(outcomes);
             loss += weight * class_loss;
             *slopes = class_slopes.scaled(weight);
         }
@@ -396,32 +413,48 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         (loss / divisor, slopes.map(|slopes| slopes.scaled(1.0 / divisor)))
     }
 
-    fn sums<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, range: Range<usize>) -> Option<[ClassSums; C]> {
-        let (mut intersection, mut predicted, mut truth) = (Sums::<C>::ZERO, Sums::<C>::ZERO, [0_u32; C]);
+    /// The outcomes of each class; `None` without a valid pixel.
+    fn outcomes<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, range: Range<usize>) -> Option<[Outcomes; C]> {
+        let (mut hits, mut false_positives, mut false_negatives) = (Sums::ZERO, Sums::ZERO, Sums::ZERO);
+        let mut truth = [0_u32; C];
         let mut empty = true;
         for (row, label) in batch.samples(range).flatten() {
             empty = false;
-            let (probabilities, _) = A::row::<M, C>(row);
-            let mut hits = [0.0; C];
+            let (mut probabilities, complements) = A::row::<M, C>(row);
+            let (mut hit, mut missed) = ([0.0; C], [0.0; C]);
             let on = channel::<C>(label);
-            if let (Some(hit), Some(&probability)) = (hits.get_mut(on), probabilities.get(on)) {
-                *hit = probability;
-            }
-            if let Some(count) = truth.get_mut(on) {
+            if let (Some(count), Some(hit), Some(missed), Some(probability), Some(complement)) =
+                (truth.get_mut(on), hit.get_mut(on), missed.get_mut(on), probabilities.get_mut(on), complements.get(on))
+            {
                 *count = count.wrapping_add(1);
+                *hit = core::mem::take(probability);
+                *missed = self.power(*complement);
             }
-            intersection.add(hits);
-            predicted.add(if self.squared { probabilities.map(|p| p * p) } else { probabilities });
+            hits.add(hit);
+            false_positives.add(probabilities.map(|probability| self.power(probability)));
+            false_negatives.add(missed);
         }
         if empty {
             return None;
         }
-        let mut sums = truth.map(|count| ClassSums { intersection: 0.0, predicted: 0.0, truth: count as f32 });
-        let totals = intersection.total().into_iter().zip(predicted.total());
-        for (sums, (intersection, predicted)) in sums.iter_mut().zip(totals) {
-            (sums.intersection, sums.predicted) = (intersection, predicted);
+        let mut outcomes = truth.map(|count| Outcomes { truth: count as f32, ..Outcomes::ZERO });
+        let totals = hits.total().into_iter().zip(false_positives.total()).zip(false_negatives.total());
+        for (outcomes, ((hit, false_positive), false_negative)) in outcomes.iter_mut().zip(totals) {
+            *outcomes = Outcomes { hit, false_positive, false_negative, ..*outcomes };
         }
-        Some(sums)
+        Some(outcomes)
+    }
+
+    /// eᵏ of an error.
+    #[inline]
+    fn power(&self, error: f32) -> f32 {
+        if self.squared { error * error } else { error }
+    }
+
+    /// k eᵏ⁻¹ of an error.
+    #[inline]
+    fn power_slope(&self, error: f32) -> f32 {
+        if self.squared { 2.0 * error } else { 1.0 }
     }
 
     /// The losses of all groups, averaged; `visit` gets the pixels of each and its slopes, already divided.
@@ -431,8 +464,8 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         mut visit: impl FnMut(Range<usize>, [Slopes; C]),
     ) -> f32 {
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let Some(sums) = self.sums(batch, range.clone()) else { return 0.0 };
-            let (loss, slopes) = self.group_loss(sums);
+            let Some(outcomes) = self.outcomes(batch, range.clone()) else { return 0.0 };
+            let (loss, slopes) = self.group_loss(outcomes);
             visit(range, slopes.map(|slopes| slopes.scaled(1.0 / groups)));
             loss
         })
@@ -465,24 +498,41 @@ impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
             let start = range.start;
             let rows = batch.samples(range).map(|sample| {
                 sample.map(|(row, label)| {
-                    let (probabilities, local) = A::row::<M, C>(row);
-                    // ∂L/∂p, and what all channels of a softmax share.
-                    let mut direct = one_hot::<C>(label);
-                    let mut shared = 0.0;
-                    for ((direct, slopes), probability) in direct.iter_mut().zip(slopes).zip(probabilities) {
-                        let power = if self.squared { 2.0 * probability } else { 1.0 };
-                        *direct = slopes.intersection * *direct + slopes.predicted * power;
-                        shared += probability * *direct;
+                    let (probabilities, complements) = A::row::<M, C>(row);
+                    let on = channel::<C>(label);
+                    let mut grad = [0.0; C];
+                    let classes = grad.iter_mut().zip(slopes).zip(probabilities.into_iter().zip(complements));
+                    for (class, ((grad, slopes), (probability, complement))) in classes.enumerate() {
+                        *grad = if class == on {
+                            slopes.hit - slopes.false_negative * self.power_slope(complement)
+                        } else {
+                            slopes.false_positive * self.power_slope(probability)
+                        };
                     }
-                    let shared = if A::COUPLED { shared } else { 0.0 };
-                    let mut row = local;
-                    for (local, direct) in row.iter_mut().zip(direct) {
-                        *local *= scale * (direct - shared);
+                    let shared = if A::COUPLED { center(probabilities, &mut grad) } else { 0.0 };
+                    for (grad, (probability, complement)) in
+                        grad.iter_mut().zip(probabilities.into_iter().zip(complements))
+                    {
+                        *grad = scale * A::local(probability, complement) * (*grad - shared);
                     }
-                    row
+                    grad
                 })
             });
             grad.add_rows(start, rows);
         })
     }
+}
+
+/// Σ_k p_k g_k, after a shift of all g that a softmax does not feel, to 0 at the most probable class.
+///
+/// Unshifted, g_c − Σ_k p_k g_k cancels where one probability is near 1: a gradient entry would keep four digits of seven.
+#[inline]
+fn center<const C: usize>(probabilities: [f32; C], grad: &mut [f32; C]) -> f32 {
+    let base = grad.get(argmax(probabilities)).copied().unwrap_or(0.0);
+    let mut shared = 0.0;
+    for (grad, probability) in grad.iter_mut().zip(probabilities) {
+        *grad -= base;
+        shared += probability * *grad;
+    }
+    shared
 }
