@@ -42,6 +42,9 @@ pub(crate) struct Target<const C: usize> {
     pub(crate) inverse: f32,
     /// −ln p_t ≥ 0, finite.
     pub(crate) surprise: f32,
+    max: f32,
+    /// ln Σ exp(z − max) ≥ 0.
+    log_sum: f32,
 }
 
 impl<const C: usize> Target<C> {
@@ -51,12 +54,17 @@ impl<const C: usize> Target<C> {
         let mut others = row.map(|score| M::exp(score - max));
         let own = others.get_mut(target).map_or(0.0, core::mem::take);
         let rest = sum(others);
-        let score = row.get(target).copied().unwrap_or(max);
-        // Scores near ±3·10³⁸ overflow the difference; clamped, it stays a number.
-        let margin = (max - score).min(f32::MAX);
         // ln Σ = ln(1 + (rest + own − 1)), and `own` is 1 where the target is largest: exact there for the smallest rest.
-        let surprise = M::ln_1p((rest + (own - 1.0)).max(0.0)) + margin;
-        Self { others, rest, own, inverse: 1.0 / (rest + own), surprise: surprise.min(f32::MAX) }
+        let log_sum = M::ln_1p((rest + (own - 1.0)).max(0.0));
+        let score = row.get(target).copied().unwrap_or(max);
+        let surprise = surprise(max, log_sum, score);
+        Self { others, rest, own, inverse: 1.0 / (rest + own), surprise, max, log_sum }
+    }
+
+    /// −ln p ≥ 0, finite, of the class with this score.
+    #[inline]
+    pub(crate) fn surprise_of(&self, score: f32) -> f32 {
+        surprise(self.max, self.log_sum, score)
     }
 
     /// p_t and 1 − p_t.
@@ -64,4 +72,10 @@ impl<const C: usize> Target<C> {
     pub(crate) fn confidence(&self) -> (f32, f32) {
         (self.own * self.inverse, self.rest * self.inverse)
     }
+}
+
+/// Scores near ±3·10³⁸ overflow the difference; clamped, it stays a number.
+#[inline]
+fn surprise(max: f32, log_sum: f32, score: f32) -> f32 {
+    (log_sum + (max - score)).min(f32::MAX)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{check_parameter, signed, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
-use crate::kernel::softmax::Target;
+use crate::kernel::softmax::{Target, sum};
 use crate::labels::channel;
 use crate::math::{Libm, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
@@ -168,13 +168,11 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
             return target_cross_entropy(&target, label, self.weights.get(label).copied().unwrap_or(0.0), scale);
         }
         let mass = self.mass(label);
-        let total = crate::kernel::softmax::sum(mass);
-        let own = row.get(label).copied().unwrap_or(0.0);
-        // −ln p_c = −ln p_y + (z_y − z_c)
+        let total = sum(mass);
         let mut value = 0.0;
         let mut grad = target.others;
         for (((grad, mass), score), class) in grad.iter_mut().zip(mass).zip(row).zip(0..) {
-            value += mass * (target.surprise + (own - score));
+            value += mass * target.surprise_of(score);
             let exponential = if class == label { target.own } else { *grad };
             *grad = scale * (exponential * target.inverse * total - mass);
         }

@@ -3,7 +3,7 @@
 use super::cross_entropy::target_cross_entropy;
 use crate::error::{check_parameter, exponent, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
-use crate::kernel::softmax::Target;
+use crate::kernel::softmax::{Target, sum};
 use crate::labels::channel;
 use crate::math::{Libm, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
@@ -242,7 +242,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for SigmoidFocal<C, M> {
     }
 
     fn weight(&self, _: u8) -> f32 {
-        crate::kernel::softmax::sum(self.channel_weights)
+        sum(self.channel_weights)
     }
 
     fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
