@@ -131,7 +131,7 @@ struct Bean {
 
 impl Bean {
     fn soybean(random: &mut Random) -> Self {
-        let color = if random.chance(0.15) { [0.60, 0.62, 0.33] } else { [0.82, 0.68, 0.40] };
+        let color = if random.chance(0.1) { [0.68, 0.66, 0.36] } else { [0.82, 0.68, 0.40] };
         let length = random.between(6.0, 8.5);
         let color = random.near(color, 0.15, 0.06);
         Self::of_class(SOYBEAN, length, random.between(0.82, 0.98), color, [0.45, 0.30, 0.18], random)

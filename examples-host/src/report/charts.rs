@@ -9,8 +9,10 @@ use image::RgbImage;
 use plotters::element::PointCollection;
 use plotters::prelude::*;
 use plotters::style::register_font;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const WIDTH: u32 = 1200;
+const LEGEND_WIDTH: u32 = 290;
 const HEIGHT: u32 = 720;
 /// The font comes with the program: a machine without any can draw, too.
 const FONT: &str = "sans-serif";
@@ -28,7 +30,6 @@ pub(super) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
         name: "rare-iou.png",
         caption: format!("IoU of {} on the test images while training", experiment.classes[rare]),
         vertical: "IoU of the rare class",
-        legend: SeriesLabelPosition::UpperLeft,
         curve: &|outcome| outcome.curve.iter().map(|p| (p.step as f32, p.iou[rare].unwrap_or(0.0))).collect(),
     };
     let loss = Chart {
@@ -37,7 +38,6 @@ pub(super) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
             "Training loss while training, as a part of its mean over the first steps: compare shapes, not heights"
                 .to_owned(),
         vertical: "training loss / first",
-        legend: SeriesLabelPosition::LowerLeft,
         curve: &relative_loss,
     };
     [iou, loss].iter().map(|chart| chart.draw(experiment)).collect()
@@ -53,7 +53,6 @@ struct Chart<'a> {
     name: &'a str,
     caption: String,
     vertical: &'a str,
-    legend: SeriesLabelPosition,
     curve: &'a dyn Fn(&Outcome) -> Curve,
 }
 
@@ -74,9 +73,10 @@ impl Chart<'_> {
         experiment: &Experiment,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         area.fill(&WHITE)?;
+        let (left, right) = area.split_horizontally(WIDTH - LEGEND_WIDTH);
         let outcomes = experiment.losses.iter().flat_map(|loss| &loss.outcomes);
         let highest = outcomes.flat_map(self.curve).map(|(_, value)| value).fold(0.1, f32::max);
-        let mut chart = ChartBuilder::on(area)
+        let mut chart = ChartBuilder::on(&left)
             .margin(20)
             .x_label_area_size(70)
             .y_label_area_size(100)
@@ -87,7 +87,7 @@ impl Chart<'_> {
             .y_desc(self.vertical)
             .label_style(TEXT)
             .x_label_formatter(&|step| format!("{step:.0}"))
-            .y_label_formatter(&|value| format!("{value:.1}"))
+            .y_label_formatter(&|value| format!("{value:.2}"))
             .light_line_style(WHITE)
             .draw()?;
         for (number, loss) in experiment.losses.iter().enumerate() {
@@ -99,17 +99,13 @@ impl Chart<'_> {
             }
             let mean = self.mean(loss);
             chart.draw_series(LineSeries::new(mean.clone(), style.color.stroke_width(4)))?;
-            chart
-                .draw_series(mean.into_iter().map(|point| style.marker(point)))?
-                .label(loss.title)
-                .legend(move |(x, y)| style.marker((x + 10, y)));
+            chart.draw_series(mean.into_iter().map(|point| style.marker(point)))?;
+
+            let middle = 44 * number as i32 + 40;
+            right.draw(&style.marker((20, middle)))?;
+            let position = Pos::new(HPos::Left, VPos::Center);
+            right.draw(&Text::new(loss.title, (42, middle), TEXT.into_text_style(&right).pos(position)))?;
         }
-        chart
-            .configure_series_labels()
-            .position(self.legend.clone())
-            .background_style(WHITE.mix(0.8))
-            .label_font(TEXT)
-            .draw()?;
         area.present()
     }
 

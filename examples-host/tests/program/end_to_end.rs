@@ -1,0 +1,118 @@
+//! From a folder of images to a report.
+
+use crate::folder::{Folder, program, read};
+use predicates::prelude::*;
+use std::fs;
+
+/// `results.csv` without its last column, the seconds.
+fn scores(csv: &str) -> Vec<&str> {
+    csv.lines().map(|line| line.rsplit_once(',').expect("several columns").0).collect()
+}
+
+#[test]
+fn report_is_complete() {
+    let folder = Folder::rgb();
+    folder.write("meta.json", r#"{"classes": ["ground", "bright square"], "ignore": 255}"#);
+    let mut program = program();
+    program.args(["--losses", "ce+lovasz,ce", "--steps", "3", "--seeds", "2", "--seed", "5", "--data"]);
+    program.arg(folder.path("")).arg("--out").arg(folder.out());
+    let columns = predicate::str::contains("IoU bright square (rare)").and(predicate::str::contains("CE + Lovász"));
+    program.assert().success().stdout(columns);
+
+    let mut files: Vec<_> =
+        fs::read_dir(folder.out()).expect("readable").map(|e| e.expect("readable").file_name()).collect();
+    files.sort();
+    let expected =
+        ["ce+lovasz.png", "ce.png", "rare-iou.png", "report.html", "results.csv", "results.json", "training-loss.png"];
+    assert_eq!(files, expected);
+    assert_eq!(folder.siblings(), ["report"], "a temporary folder was left");
+
+    let page = read(&folder.out().join("report.html"));
+    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 4);
+    assert!(!page.contains("http"), "the page needs a network");
+    assert!(page.contains("Seeds 5, 6."));
+
+    let csv = read(&folder.out().join("results.csv"));
+    let head =
+        "loss,seed,steps,pixel_accuracy,mean_iou,iou ground,iou bright square,rare_iou,rare_recall,rare_precision";
+    assert_eq!(scores(&csv)[0], head);
+    let runs: Vec<_> = csv.lines().skip(1).map(|line| line.splitn(4, ',').take(3).collect::<Vec<_>>()).collect();
+    assert_eq!(runs, [["ce", "5", "3"], ["ce", "6", "3"], ["ce+lovasz", "5", "3"], ["ce+lovasz", "6", "3"]]);
+
+    let json: serde_json::Value =
+        serde_json::from_str(&read(&folder.out().join("results.json"))).expect("results.json is JSON");
+    assert_eq!(json["rare_class"], 1);
+    assert_eq!(json["classes"][1]["name"], "bright square");
+    assert_eq!(json["classes"][1]["test_pixels"], 128);
+    assert_eq!(json["runs"].as_array().map(Vec::len), Some(4));
+    assert_eq!(json["runs"][3]["curve"][2]["step"], 3);
+
+    // Three panels of 72 pixels magnified four times, and two gaps; two images of 72 and 73 rows, and one gap.
+    let picture = image::open(folder.out().join("ce.png")).expect("a picture");
+    assert_eq!((picture.width(), picture.height()), (3 * 73 * 4 + 16, (72 + 73) * 4 + 8));
+}
+
+#[test]
+fn a_square_is_learnt() {
+    let folder = Folder::grey();
+    let mut program = program();
+    program.args(["--losses", "ce+lovasz", "--steps", "100", "--data"]).arg(folder.path(""));
+    program.arg("--out").arg(folder.out()).assert().success();
+    let json: serde_json::Value =
+        serde_json::from_str(&read(&folder.out().join("results.json"))).expect("results.json is JSON");
+    let iou = json["runs"][0]["iou"][1].as_f64().expect("the square is there");
+    assert!(iou > 0.9, "IoU {iou}");
+}
+
+#[test]
+fn threads_change_no_number() {
+    let folder = Folder::grey();
+    let run = |threads: &str, name: &str| {
+        let out = folder.out().with_file_name(name);
+        let mut program = program();
+        program.args(["--steps", "4", "--seeds", "2", "--losses", "ce,dice,lovasz", "--threads", threads, "--data"]);
+        program.arg(folder.path("")).arg("--out").arg(&out).assert().success();
+        read(&out.join("results.csv"))
+    };
+    let (one, two, again) = (run("1", "one"), run("2", "two"), run("2", "again"));
+    assert_eq!(scores(&one).len(), 7);
+    assert_eq!(scores(&one), scores(&two));
+    assert_eq!(scores(&two), scores(&again));
+}
+
+#[test]
+fn seeds_change_numbers() {
+    let folder = Folder::grey();
+    folder.program().args(["--seeds", "2"]).assert().success();
+    let csv = read(&folder.out().join("results.csv"));
+    let of_seed = |row: usize| csv.lines().nth(row).and_then(|line| line.split(',').nth(3)).expect("a pixel accuracy");
+    assert_ne!(of_seed(1), of_seed(2));
+}
+
+#[test]
+fn an_earlier_report_is_replaced_only_by_a_new_one() {
+    let folder = Folder::grey();
+    folder.program().assert().success();
+    let stale = folder.out().join("stale.png");
+    fs::write(&stale, "").expect("writable");
+
+    folder.remove("test/masks/c.png");
+    folder.program().assert().code(2);
+    assert!(stale.exists(), "a failed run has touched the earlier report");
+
+    folder.save("test/masks/c.png", &crate::folder::mask_of_square(crate::folder::SIDE));
+    folder.program().assert().success();
+    assert!(!stale.exists());
+    assert!(folder.out().join("report.html").exists());
+    assert_eq!(folder.siblings(), ["report"]);
+}
+
+#[test]
+fn help_explains_everything() {
+    let mut text = predicate::str::contains("mung bean").boxed();
+    for word in ["--data", "--losses", "--steps", "--seed ", "--seeds", "--out", "--threads", "ce+lovasz", "meta.json"]
+    {
+        text = text.and(predicate::str::contains(word)).boxed();
+    }
+    program().arg("--help").assert().success().stdout(text);
+}

@@ -1,0 +1,5 @@
+//! The program as its user meets it.
+
+mod bad_input;
+mod end_to_end;
+mod folder;
