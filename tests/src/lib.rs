@@ -1,1 +1,5 @@
 //! What scarce is measured against.
+
+pub mod reference;
+pub mod tolerance;
+pub mod vectors;
