@@ -36,9 +36,10 @@ pub struct Confusion<const C: usize> {
 }
 
 impl<const C: usize> Confusion<C> {
-    /// No pixel yet.
+    /// No pixel yet. One class does not compile: a binary segmentation has two, background and foreground.
     #[must_use]
     pub const fn new() -> Self {
+        const { assert!(C >= 2, "a confusion matrix needs two classes; one logit is Confusion<2>::observe_logits") };
         Self { counts: [[0; C]; C] }
     }
 
@@ -145,6 +146,24 @@ impl<const C: usize> Confusion<C> {
             }
         }
         ratio(right as f32, all as f32)
+    }
+}
+
+impl Confusion<2> {
+    /// Counts the pixels of a binary batch, taking label 1 for the prediction where the logit is above 0.
+    ///
+    /// ```
+    /// use scarce::{Batch, Labels, metrics::Confusion};
+    ///
+    /// let mut confusion = Confusion::<2>::new();
+    /// confusion.observe_logits(&Batch::new(&[[0.5], [-0.5], [2.0]], Labels::new(&[1, 0, 0]))?);
+    /// assert_eq!(confusion.iou(1), Some(0.5));
+    /// # Ok::<(), scarce::Error>(())
+    /// ```
+    pub fn observe_logits<S: Scores<1> + ?Sized>(&mut self, batch: &Batch<'_, S, 1>) {
+        for ([logit], label) in batch.samples(0..batch.pixels()).flatten() {
+            self.count(usize::from(label), usize::from(logit > 0.0));
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub fn median_frequency<const C: usize>(counts: [u32; C]) -> [f32; C] {
 /// ENet (Paszke et al. 2016): w_c = 1 / ln(1.02 + f_c), which stays below 50.5.
 #[must_use]
 pub fn enet<const C: usize>(counts: [u32; C]) -> [f32; C] {
-    from_inverse_shares(counts, |inverse| 1.0 / Libm::ln(1.02 + 1.0 / inverse))
+    from_inverse_shares(counts, |inverse| 1.0 / Libm::ln_1p(0.02 + 1.0 / inverse))
 }
 
 /// Effective number of samples (Cui et al. 2019, equation 1): w_c = (1 − β) / (1 − βⁿ), n pixels of class c, β in `0..1`.
