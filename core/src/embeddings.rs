@@ -113,7 +113,10 @@ impl<'a, const D: usize> Embeddings<'a, D> {
     }
 }
 
-/// 1 / ‖x‖; `None` for the vector 0.
+/// The largest 1 / ‖x‖: a vector shorter than 10⁻¹² counts as one of length 0.
+const LARGEST_INVERSE: f32 = 1e12;
+
+/// 1 / ‖x‖; `None` for a vector of length 0.
 pub(crate) fn inverse_norm<const D: usize>(row: &[f32; D]) -> Option<f32> {
     // Scaled by the largest component, whose square might be neither 0 nor finite.
     let largest = row.iter().fold(0.0, |largest: f32, component| largest.max(component.abs()));
@@ -122,5 +125,5 @@ pub(crate) fn inverse_norm<const D: usize>(row: &[f32; D]) -> Option<f32> {
     }
     let scaled = row.map(|component| component / largest);
     let inverse = 1.0 / Libm::sqrt(dot(&scaled, &scaled)) / largest;
-    inverse.is_finite().then_some(inverse)
+    (inverse <= LARGEST_INVERSE).then_some(inverse)
 }

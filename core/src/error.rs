@@ -28,7 +28,7 @@ pub enum Error {
         /// Index of the first such pixel; of the image, where there is one row of scores an image.
         pixel: usize,
     },
-    /// An embedding that takes part is NaN, beyond 10¹² in a component, or of length 0 where it is to be normalised.
+    /// An embedding that takes part is NaN, beyond 10¹² in a component, or shorter than 10⁻¹² where it is to be normalised.
     Embedding {
         /// Index of the embedding.
         pixel: usize,
@@ -121,7 +121,7 @@ impl fmt::Display for Error {
             Self::Length { buffer, needed, got } => write!(f, "{buffer}: length {needed} needed, got {got}"),
             Self::Label { pixel, label } => write!(f, "pixel {pixel}: label {label} is neither a class nor ignored"),
             Self::NonFinite { pixel } => write!(f, "pixel {pixel}: a score is NaN or infinite"),
-            Self::Embedding { pixel } => write!(f, "embedding {pixel}: NaN, too large, or of length 0"),
+            Self::Embedding { pixel } => write!(f, "embedding {pixel}: NaN, too large, or too short to be normalised"),
             Self::Anchor { anchor } => write!(f, "anchor {anchor}: no embedding, or an ignored one"),
             Self::Probability { pixel } => write!(f, "pixel {pixel}: a probability lies outside 0..=1"),
             Self::Images { images, pixels } => write!(f, "{pixels} elements cannot be divided into {images} images"),

@@ -90,7 +90,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Memory<C,
     /// Remembers an embedding of a class, normalised.
     ///
     /// # Errors
-    /// [`Error::Label`] if the class is not below `C`; [`Error::Embedding`] if it is not finite or of length 0. Both name
+    /// [`Error::Label`] if the class is not below `C`; [`Error::Embedding`] if it is not finite or shorter than 10⁻¹². Both name
     /// pixel 0. Nothing is remembered then.
     pub fn push(&mut self, class: u8, embedding: &[f32; D]) -> Result<(), Error> {
         let ring = usize::from(class);
@@ -109,7 +109,8 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Memory<C,
         Ok(())
     }
 
-    /// Remembers each anchor under its class, in order. Anchors of classes not below `C`, and of length 0, are left out.
+    /// Remembers each anchor under its class, in order. Anchors of classes not below `C`, and those shorter
+    /// than 10⁻¹², are left out.
     pub fn push_anchors(&mut self, embeddings: &Embeddings<'_, D>) {
         for (_, row, class) in embeddings.iter() {
             // An error here means just what is left out.
@@ -118,7 +119,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Memory<C,
     }
 
     /// Remembers, for each class below `C` that has anchors, the mean of their embeddings: one entry a class, in ascending
-    /// order. A mean of length 0 is left out.
+    /// order. A sum shorter than 10⁻¹² is left out.
     pub fn push_means(&mut self, embeddings: &Embeddings<'_, D>) {
         for class in (0..=u8::MAX).take(C) {
             let mut sum = [0.0; D];

@@ -227,7 +227,7 @@ impl<M> PixelContrast<M> {
         Self { base_temperature: Some(base_temperature), ..self }
     }
 
-    /// Divides each embedding by its length, with the gradient through that. An anchor of length 0 is an error.
+    /// Divides each embedding by its length, with the gradient through that. An anchor shorter than 10⁻¹² is an error.
     #[must_use]
     pub const fn normalizing(self) -> Self {
         Self { normalizing: true, ..self }
