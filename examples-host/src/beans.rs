@@ -116,7 +116,7 @@ impl Light {
     }
 }
 
-/// An ellipsoid on the tray. Lengths are in pixels of the canvas.
+/// An ellipsoid on the tray, as high as it is broad. Lengths are in points of the canvas.
 struct Bean {
     class: u8,
     center: Point,
@@ -175,8 +175,7 @@ impl Bean {
     /// The unit normal of the surface at a local point.
     fn normal(&self, [u, v]: Point) -> [f32; 3] {
         let ([cos, sin], [long, short]) = (self.axis, self.radii);
-        let height = short;
-        let [along, across, up] = [u / long, v / short, (1.0 - u * u - v * v).max(0.0).sqrt() / height];
+        let [along, across, up] = [u / long, v / short, (1.0 - u * u - v * v).max(0.0).sqrt() / short];
         let length = (along * along + across * across + up * up).sqrt();
         [along * cos - across * sin, along * sin + across * cos, up].map(|component| component / length)
     }
@@ -272,7 +271,7 @@ impl Canvas {
         }
     }
 
-    /// The picture that the camera takes, and the class that most of each pixel is.
+    /// The picture that the camera takes, and the class of most points of each pixel: of as many, the rarer one.
     fn expose(&self, light: &Light, random: &mut Random) -> (Vec<u8>, Vec<u8>) {
         let (mut bytes, mut labels) = (Vec::with_capacity(3 * SIZE * SIZE), Vec::with_capacity(SIZE * SIZE));
         for y in 0..SIZE {

@@ -2,9 +2,9 @@
 
 use crate::data::Dataset;
 use crate::losses;
+use crate::progress::Progress;
 use crate::train::{Outcome, Sample, train};
 use anyhow::{Context, Result, bail};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 /// What to train.
@@ -92,7 +92,7 @@ fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> 
         losses::table::<C>().into_iter().filter(|choice| plan.losses.contains(&choice.name)).collect();
     let runs: Vec<_> = choices.iter().flat_map(|choice| plan.seeds.iter().map(move |&seed| (choice, seed))).collect();
     let progress = Progress::new(runs.len(), plan.steps);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.threads.min(runs.len())).build()?;
     let outcomes: Vec<Outcome> = pool.install(|| {
         let train_one = |&(choice, seed): &(&losses::Choice<C>, u64)| {
             let objective = (choice.objective)(counts);
@@ -113,48 +113,4 @@ fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> 
         outcomes: outcomes.by_ref().take(plan.seeds.len()).collect(),
     };
     Ok(choices.into_iter().map(runs_of).collect())
-}
-
-/// A bar for each run that is going on, and one for all of them.
-struct Progress {
-    bars: MultiProgress,
-    total: ProgressBar,
-    steps: u32,
-}
-
-impl Progress {
-    fn new(runs: usize, steps: u32) -> Self {
-        let bars = MultiProgress::new();
-        let total = bars.add(ProgressBar::new(runs as u64 * u64::from(steps)));
-        total.set_style(style("{msg:<28} {wide_bar} {percent:>3} %, {eta} left"));
-        total.set_message(format!("all {runs} runs"));
-        Self { bars, total, steps }
-    }
-
-    fn start(&self, label: &str) -> ProgressBar {
-        let bar = self.bars.insert_before(&self.total, ProgressBar::new(u64::from(self.steps)));
-        bar.set_style(style("{msg:<28} {wide_bar} {pos}/{len} steps"));
-        bar.set_message(label.to_owned());
-        bar
-    }
-
-    fn step(&self, bar: &ProgressBar) {
-        bar.inc(1);
-        self.total.inc(1);
-    }
-
-    fn finish(&self, bar: &ProgressBar) {
-        bar.finish_and_clear();
-        self.bars.remove(bar);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.total.finish_and_clear();
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is valid")
 }

@@ -10,10 +10,12 @@ pub mod data;
 pub mod experiment;
 pub mod folder;
 pub mod losses;
+mod progress;
 pub mod report;
 pub mod train;
 
 use anyhow::Result;
+use std::io::{self, Write};
 
 /// Runs the program.
 ///
@@ -26,8 +28,8 @@ pub fn run(arguments: &cli::Arguments) -> Result<()> {
         None => beans::dataset(),
     };
     let experiment = experiment::run(&dataset, &arguments.plan())?;
-    println!("{}", report::table::terminal(&experiment));
     report::write(&arguments.out, &dataset, &experiment)?;
-    println!("{}", arguments.out.join(report::PAGE).display());
+    let page = arguments.out.join(report::PAGE);
+    writeln!(io::stdout(), "{}\n{}", report::table::terminal(&experiment), page.display())?;
     Ok(())
 }

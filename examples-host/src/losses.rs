@@ -88,13 +88,13 @@ pub fn table<const C: usize>() -> [Choice<C>; 14] {
         Choice {
             name: "ce+dice",
             title: "CE + Dice",
-            description: "the sum of ce and dice",
+            description: "cross entropy plus soft Dice",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice().per_batch()))),
         },
         Choice {
             name: "ce+focal-tversky",
             title: "CE + focal Tversky",
-            description: "the sum of ce and focal-tversky",
+            description: "cross entropy plus focal Tversky",
             objective: |_| {
                 Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::focal_tversky(0.3, 0.7, 0.75).per_batch())))
             },
@@ -102,7 +102,7 @@ pub fn table<const C: usize>() -> [Choice<C>; 14] {
         Choice {
             name: "ce+lovasz",
             title: "CE + Lovász",
-            description: "the sum of ce and lovasz",
+            description: "cross entropy plus Lovász-softmax",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
         },
     ]

@@ -3,10 +3,13 @@
 use scarce_host::beans;
 use scarce_host::data::Dataset;
 use std::collections::HashSet;
+use std::sync::LazyLock;
+
+static BEANS: LazyLock<Dataset> = LazyLock::new(beans::dataset);
 
 #[test]
 fn mung_beans_are_rare_in_both_splits() {
-    let beans = beans::dataset();
+    let beans = &*BEANS;
     assert_eq!(beans.classes[beans.rare_class()], "mung bean");
     for images in [&beans.train, &beans.test] {
         let shares = beans.shares(images);
@@ -18,19 +21,19 @@ fn mung_beans_are_rare_in_both_splits() {
 
 #[test]
 fn some_trays_hold_no_mung_bean() {
-    let Dataset { train, .. } = beans::dataset();
+    let Dataset { train, .. } = &*BEANS;
     let without = train.iter().filter(|image| image.count(2) == 0).count();
     assert!((1..train.len() / 2).contains(&without), "{without} of {}", train.len());
 }
 
 #[test]
 fn scenes_differ() {
-    let Dataset { train, test, .. } = beans::dataset();
-    let scenes: HashSet<&[u8]> = train.iter().chain(&test).map(|image| image.bytes.as_slice()).collect();
+    let Dataset { train, test, .. } = &*BEANS;
+    let scenes: HashSet<&[u8]> = train.iter().chain(test).map(|image| image.bytes.as_slice()).collect();
     assert_eq!(scenes.len(), train.len() + test.len());
 }
 
 #[test]
 fn scenes_are_always_the_same() {
-    assert_eq!(beans::dataset(), beans::dataset());
+    assert_eq!(beans::dataset(), *BEANS);
 }

@@ -11,9 +11,9 @@ use plotters::prelude::*;
 use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-const WIDTH: u32 = 1200;
+const WIDTH: u32 = 1000;
 const LEGEND_WIDTH: u32 = 290;
-const HEIGHT: u32 = 720;
+const HEIGHT: u32 = 680;
 /// The font comes with the program: a machine without any can draw, too.
 const FONT: &str = "sans-serif";
 const TEXT: (&str, u32) = (FONT, 30);
@@ -94,7 +94,7 @@ impl Chart<'_> {
             let style = Style::of(number);
             if loss.outcomes.len() > 1 {
                 for outcome in &loss.outcomes {
-                    chart.draw_series(LineSeries::new((self.curve)(outcome), style.color.mix(0.3)))?;
+                    chart.draw_series(LineSeries::new((self.curve)(outcome), style.color.mix(0.5)))?;
                 }
             }
             let mean = self.mean(loss);

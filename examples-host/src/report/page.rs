@@ -15,7 +15,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: #111; background: #fff; max-
 h1, h2 { line-height: 1.2; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #ccc; white-space: nowrap; }
+th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid #ccc; white-space: nowrap; }
 th { vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 .rare { background: #fbf8d0; }
@@ -115,13 +115,12 @@ fn shares(dataset: &Dataset, experiment: &Experiment) -> Markup {
 
 fn scores(experiment: &Experiment) -> Markup {
     let Table { head, rows } = Table::new(experiment);
-    let is_rare = |column: usize| column == 2 + experiment.rare_class;
     html! {
         div.wide { table {
-            thead { tr { @for (column, title) in head.iter().enumerate() { th.rare[is_rare(column)] { (title) } } } }
+            thead { tr { @for (column, title) in head.iter().enumerate() { th.rare[column == Table::RARE_IOU] { (title) } } } }
             tbody {
                 @for row in &rows {
-                    tr { @for (column, cell) in row.iter().enumerate() { td.rare[is_rare(column)] { (cell) } } }
+                    tr { @for (column, cell) in row.iter().enumerate() { td.rare[column == Table::RARE_IOU] { (cell) } } }
                 }
             }
         } }

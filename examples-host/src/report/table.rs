@@ -14,38 +14,48 @@ pub struct Table {
 }
 
 impl Table {
+    /// The column of the rare class's IoU.
+    pub const RARE_IOU: usize = 2;
+
     /// Means over the seeds, with their standard deviation if there are several.
     #[must_use]
     pub fn new(experiment: &Experiment) -> Self {
         let rare = experiment.rare_class;
         let mut head = vec!["loss".to_owned(), "pixel accuracy".to_owned()];
-        head.extend(experiment.classes.iter().map(|class| format!("IoU {class}")));
-        head[2 + rare].push_str(" (rare)");
+        head.push(format!("IoU {} (rare)", experiment.classes[rare]));
         if experiment.seeds.len() > 1 {
             head.push("rare IoU by seed".to_owned());
         }
-        head.extend(["rare recall", "rare precision", "mIoU", "seconds"].map(str::to_owned));
+        head.extend(["rare recall", "rare precision", "mIoU"].map(str::to_owned));
+        head.extend(common_classes(experiment).map(|class| format!("IoU {}", experiment.classes[class])));
+        head.push("seconds".to_owned());
         Self { head, rows: experiment.losses.iter().map(|loss| Self::row(experiment, loss)).collect() }
     }
 
     fn row(experiment: &Experiment, loss: &LossRuns) -> Vec<String> {
         let rare = experiment.rare_class;
-        let spread = |score: &dyn Fn(&Scores) -> Option<f32>| {
+        let spread_of = |score: &dyn Fn(&Scores) -> Option<f32>| {
             spread(loss.outcomes.iter().filter_map(|outcome| score(&outcome.scores)), 3)
         };
-        let mut row = vec![loss.title.to_owned(), spread(&|scores| scores.pixel_accuracy)];
-        row.extend((0..experiment.classes.len()).map(|class| spread(&|scores| scores.iou[class])));
+        let mut row = vec![loss.title.to_owned(), spread_of(&|scores| scores.pixel_accuracy)];
+        row.push(spread_of(&|scores| scores.iou[rare]));
         if experiment.seeds.len() > 1 {
             let of_seed =
                 |outcome: &Outcome| outcome.scores.iou[rare].map_or("–".to_owned(), |iou| format!("{iou:.2}"));
             row.push(loss.outcomes.iter().map(of_seed).collect::<Vec<_>>().join(" "));
         }
-        row.push(spread(&|scores| scores.recall[rare]));
-        row.push(spread(&|scores| scores.precision[rare]));
-        row.push(spread(&|scores| scores.mean_iou));
-        row.push(self::spread(loss.outcomes.iter().map(|outcome| outcome.training_time.as_secs_f32()), 1));
+        row.push(spread_of(&|scores| scores.recall[rare]));
+        row.push(spread_of(&|scores| scores.precision[rare]));
+        row.push(spread_of(&|scores| scores.mean_iou));
+        row.extend(common_classes(experiment).map(|class| spread_of(&|scores| scores.iou[class])));
+        row.push(spread(loss.outcomes.iter().map(|outcome| outcome.training_time.as_secs_f32()), 1));
         row
     }
+}
+
+/// All classes but the rare one, whose scores come first.
+fn common_classes(experiment: &Experiment) -> impl Iterator<Item = usize> {
+    (0..experiment.classes.len()).filter(|&class| class != experiment.rare_class)
 }
 
 /// The table as the terminal shows it.

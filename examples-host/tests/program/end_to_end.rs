@@ -56,7 +56,7 @@ fn report_is_complete() {
 fn a_square_is_learnt() {
     let folder = Folder::grey();
     let mut program = program();
-    program.args(["--losses", "ce+lovasz", "--steps", "100", "--data"]).arg(folder.path(""));
+    program.args(["--losses", "ce+lovasz", "--steps", "60", "--data"]).arg(folder.path(""));
     program.arg("--out").arg(folder.out()).assert().success();
     let json: serde_json::Value =
         serde_json::from_str(&read(&folder.out().join("results.json"))).expect("results.json is JSON");
