@@ -1,20 +1,26 @@
 //! Every loss in f64, written from its formula: the oracle.
 //!
-//! Only values, naive and slow; gradients by [`central_difference`]. Nothing here shares code or an algorithm with the
+//! Only values, naive and slow; gradients by [`central_difference`] and [`slope`]. Nothing here shares code or an algorithm with the
 //! library: sums are plain, the Lovász extension is its definition (sort, Jaccard indices, differences), and there are no
 //! analytic gradients. What *is* the same are the names of the options, so that a configuration reads alike in both.
 
 mod cross_entropy;
 mod focal;
 mod lovasz;
+mod mining;
 mod overlap;
+mod pixel_contrast;
 mod probabilities;
+mod semantic_encoding;
 
 pub use cross_entropy::{BinaryCrossEntropy, CrossEntropy};
 pub use focal::{Focal, SigmoidFocal};
 pub use lovasz::{Classes, Lovasz, LovaszHinge, Surrogate};
+pub use mining::{Mining, Rule};
 pub use overlap::{Absent, Form, Index, Overlap, VolumeWeights};
+pub use pixel_contrast::{Anchors, Contrast, Pairs, PixelContrast};
 pub use probabilities::Activation;
+pub use semantic_encoding::SemanticEncoding;
 
 use std::ops::Range;
 
@@ -84,16 +90,22 @@ pub trait PixelLoss {
     fn per_pixel(&self, batch: &Batch<'_>) -> Vec<f64>;
 }
 
-/// ∂loss/∂scores of one element by a central difference of fourth order.
-///
-/// With a `step` of 10⁻³ it is good to about 10⁻¹² of the loss where the loss is smooth within two steps; near a kink (the
-/// Lovász losses) take a step that stays on one side.
+/// ∂loss/∂scores of one element by a central difference; see [`slope`].
 #[must_use]
 pub fn central_difference(loss: &dyn Loss, batch: &Batch<'_>, element: usize, step: f64) -> f64 {
+    slope(&|scores| loss.value(&Batch { scores, ..*batch }), batch.scores, element, step)
+}
+
+/// The slope of a function along one element, by a central difference of fourth order.
+///
+/// With a `step` of 10⁻³ it is good to about 10⁻¹² of the function where that is smooth within two steps; near a kink (the
+/// Lovász losses) take a step that stays on one side.
+#[must_use]
+pub fn slope(function: &dyn Fn(&[f64]) -> f64, at: &[f64], element: usize, step: f64) -> f64 {
     let shifted = |shift: f64| {
-        let mut scores = batch.scores.to_vec();
-        scores[element] += shift;
-        loss.value(&Batch { scores: &scores, ..*batch })
+        let mut shifted = at.to_vec();
+        shifted[element] += shift;
+        function(&shifted)
     };
     let near = shifted(step) - shifted(-step);
     let far = shifted(2.0 * step) - shifted(-2.0 * step);

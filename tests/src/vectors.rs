@@ -4,9 +4,13 @@
 //! reproduce what the peer computed; if not, the reason is counted.
 
 pub mod compare;
+mod contrast;
+mod dispatch;
+mod encoding;
 mod generated;
 mod input;
 pub mod json;
+pub mod judge;
 pub mod library;
 pub mod options;
 mod params;
@@ -15,9 +19,10 @@ pub mod peers;
 pub use input::Input;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use compare::{Errors, Verdict, judge};
+use compare::Errors;
 use generated::generate;
-use json::{File, Generated, Outcome};
+use json::{File, Generated};
+use judge::{Subject, Verdict, judge};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -55,18 +60,19 @@ impl Report {
         self.results - self.untrue
     }
 
-    fn count(&mut self, name: &str, outcome: &Outcome, verdict: Result<Verdict>) {
+    fn count(&mut self, subject: &Subject<'_>) {
         self.results += 1;
+        let Subject { name, outcome, .. } = subject;
         let whose = || format!("{name} {} {}", outcome.peer, serde_json::Value::from(outcome.params.clone()));
-        match verdict {
-            Ok(Verdict::Compared(errors)) => {
+        match judge(subject) {
+            Ok(Verdict::Compared { errors, passed }) => {
                 self.compared += 1;
                 self.value_error = self.value_error.max(errors.value);
                 self.grad_error = self.grad_error.max(errors.element).max(errors.whole);
-                if errors.passed {
+                if passed {
                     self.passed += 1;
                 } else {
-                    let Errors { value, element, whole, .. } = errors;
+                    let Errors { value, element, whole } = errors;
                     self.failures.push(format!(
                         "{}: value error {value:.2e}, gradient error {element:.2e} of the largest element, {whole:.2e} of the \
                          whole",
@@ -114,14 +120,14 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Shows every result of a file: its name, itself, and its input or why that is malformed.
-pub fn for_each_result(file: &File, mut visit: impl FnMut(&str, &Outcome, &Result<Input>)) {
+/// Shows every result of a file.
+pub fn for_each_result(file: &File, mut visit: impl FnMut(&Subject<'_>)) {
     match file {
         File::Cases(cases) => {
             for case in cases {
-                let input = Input::of(case);
+                let input = &Input::of(case);
                 for outcome in &case.results {
-                    visit(&case.id, outcome, &input);
+                    visit(&Subject { name: &case.id, outcome, case: Some(case), input });
                 }
             }
         }
@@ -131,7 +137,7 @@ pub fn for_each_result(file: &File, mut visit: impl FnMut(&str, &Outcome, &Resul
             let unknown = Err(anyhow!("no such generator"));
             for outcome in results {
                 let name = outcome.inputs.as_deref().unwrap_or_default();
-                visit(name, outcome, inputs.get(name).unwrap_or(&unknown));
+                visit(&Subject { name, outcome, case: None, input: inputs.get(name).unwrap_or(&unknown) });
             }
         }
     }
@@ -148,7 +154,7 @@ pub fn run_file(path: &Path) -> Report {
                 File::Cases(cases) => cases.len(),
                 File::Generated(generated) => generated.inputs.len(),
             };
-            for_each_result(&file, |name, outcome, input| report.count(name, outcome, judge(outcome, input)));
+            for_each_result(&file, |subject| report.count(subject));
         }
         Err(error) => report.failures.push(format!("{error:#}")),
     }

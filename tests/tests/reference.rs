@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use scarce_tests::reference::{Batch, central_difference};
-use scarce_tests::vectors::compare::{distrust, trusts_gradient, values};
 use scarce_tests::vectors::json::{Number, Outcome, read};
-use scarce_tests::vectors::peers::{Offer, offer, refusal};
+use scarce_tests::vectors::judge::{Subject, distrust};
+use scarce_tests::vectors::peers::{Offer, offer, takes_pixels};
 use scarce_tests::vectors::{Input, for_each_result};
 use std::path::Path;
 
@@ -59,6 +59,11 @@ fn lovasz_hinge() {
 }
 
 #[test]
+fn ohem_cross_entropy() {
+    check("ohem_ce.json");
+}
+
+#[test]
 fn large() {
     check("large.json");
 }
@@ -67,9 +72,10 @@ fn large() {
 fn check(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name);
     let file = read(&path).expect("the file is part of the package");
-    let (mut usable, mut checked) = (0, 0);
-    for_each_result(&file, |case, outcome, input| {
-        if distrust(outcome).is_some() || refusal(outcome).is_some() {
+    let (mut usable, mut checked, mut slopes, mut kinks) = (0, 0, 0, 0);
+    for_each_result(&file, |subject| {
+        let Subject { name, outcome, input, .. } = subject;
+        if distrust(outcome).is_some() || !takes_pixels(outcome) {
             return;
         }
         usable += 1;
@@ -77,10 +83,13 @@ fn check(name: &str) {
         if let Ok(offer) = offer(input, outcome) {
             checked += 1;
             let check = check_value(input, outcome, &offer).and_then(|()| check_gradient(input, outcome, &offer));
-            check.unwrap_or_else(|error| panic!("{case} {} {:?}: {error}", outcome.peer, outcome.params));
+            let met = check.unwrap_or_else(|error| panic!("{name} {} {:?}: {error}", outcome.peer, outcome.params));
+            slopes += met.slopes;
+            kinks += met.kinks;
         }
     });
     assert!(checked * 10 >= usable * 9, "only {checked} of {usable} results are within the options");
+    assert!(kinks * 10 <= slopes, "{kinks} kinks, and only {slopes} slopes");
 }
 
 fn batch<'a>(input: &'a Input, offer: &'a Offer) -> Batch<'a> {
@@ -97,9 +106,9 @@ fn check_value(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<()> {
     let batch = batch(input, offer);
     let ours = match (offer.per_pixel, offer.loss.pixel_reference()) {
         (true, Some(loss)) => loss.per_pixel(&batch),
-        _ => vec![offer.loss.reference().value(&batch) + offer.offset],
+        _ => vec![offer.loss.reference().value(&batch) * offer.factor + offer.offset],
     };
-    let truth = values(outcome.value.as_ref().expect("trusted results have a value"));
+    let truth = outcome.value.as_ref().expect("trusted results have a value").numbers();
     anyhow::ensure!(ours.len() == truth.len(), "{} values, not {}", ours.len(), truth.len());
     for (ours, truth) in ours.into_iter().zip(truth) {
         let bound = VALUE * ours.abs().max(truth.abs()).max(SMALL_VALUE);
@@ -108,8 +117,15 @@ fn check_value(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<()> {
     Ok(())
 }
 
+/// Elements of a gradient that were compared, and those where the loss has a kink.
+#[derive(Default)]
+struct Met {
+    slopes: usize,
+    kinks: usize,
+}
+
 /// Compares a sample of the gradient: its largest elements, and some in between.
-fn check_gradient(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<()> {
+fn check_gradient(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<Met> {
     const SAMPLE: usize = 6;
     let truth: Vec<(usize, f64)> = match (&outcome.grad, &outcome.grad_sample) {
         (Some(grad), _) => grad.iter().map(|&Number(element)| element).enumerate().collect(),
@@ -117,8 +133,8 @@ fn check_gradient(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<()>
         (None, None) => anyhow::bail!("no gradient"),
     };
     // On generated inputs one value takes a second, and the gradient has the formula of the small ones.
-    if !trusts_gradient(input, outcome) || outcome.inputs.is_some() {
-        return Ok(());
+    if !input.gradient_unique || !outcome.trusts_gradient() || outcome.inputs.is_some() {
+        return Ok(Met::default());
     }
     let mut sample = truth.clone();
     sample.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
@@ -126,13 +142,18 @@ fn check_gradient(input: &Input, outcome: &Outcome, offer: &Offer) -> Result<()>
     let largest = sample.first().map_or(0.0, |(_, element)| element.abs());
     sample.extend(truth.iter().step_by(truth.len().div_ceil(SAMPLE)));
     let batch = batch(input, offer);
+    let mut met = Met::default();
     for (element, truth) in sample {
-        let Some(ours) = slope(offer, &batch, element) else { continue };
+        let Some(ours) = slope(offer, &batch, element) else {
+            met.kinks += 1;
+            continue;
+        };
+        met.slopes += 1;
         let relative = if offer.loss.is_sorted() { SORTED_GRADIENT } else { GRADIENT };
         let bound = relative * largest.max(1e-2);
         anyhow::ensure!((ours - truth).abs() <= bound, "gradient {ours} of element {element}, the peer has {truth}");
     }
-    Ok(())
+    Ok(met)
 }
 
 /// ∂L/∂(score of an element); none at a kink of a loss that sorts.

@@ -7,16 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Files of losses that the library has: nine tenths of their results are within its options.
-const COVERED: [&str; 8] = [
+/// Of each of these files nine tenths of the results are within the library's options.
+const COVERED: [&str; 13] = [
     "bce.json",
     "ce.json",
     "dice_binary.json",
     "dice_multiclass.json",
     "focal_binary.json",
     "focal_multiclass.json",
+    "large.json",
     "lovasz_hinge.json",
     "lovasz_softmax.json",
+    "ohem_ce.json",
+    "pixel_contrast.json",
+    "pixel_contrast_sampling.json",
+    "semantic_encoding.json",
 ];
 
 fn vectors() -> PathBuf {
@@ -33,8 +38,6 @@ fn the_library_agrees_with_the_peers() {
         let report = reports.iter().find(|report| report.name == name).expect("part of the package");
         assert!(report.compared * 10 >= report.usable() * 9, "{report}: {:?}", report.reasons);
     }
-    let large = reports.iter().find(|report| report.name == "large.json").expect("part of the package");
-    assert!(large.compared >= 29, "{large}: {:?}", large.reasons);
 }
 
 /// The command, on a directory of its own.
@@ -106,7 +109,7 @@ fn a_wrong_sum_of_a_sampled_gradient_fails() {
         let sum = &mut file["results"][0]["grad_sum_per_class"][18];
         *sum = (sum.as_f64().expect("a number") + 1e-4).into();
     });
-    directory.expect(1, "28 passed, 1 failed");
+    directory.expect(1, "30 passed, 1 failed");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the losses are evaluated on.
 
-use super::json::Case;
+use super::json::{Case, floats};
 use anyhow::{Context as _, Result, ensure};
 
 /// Scores and labels of a case.
@@ -34,7 +34,7 @@ impl Input {
             (None, Some(probabilities)) => (probabilities, true),
             _ => anyhow::bail!("neither logits nor probs, or both"),
         };
-        let scores: Vec<f64> = written.iter().map(|number| number.0).collect();
+        let scores = floats(written);
         ensure!(classes > 0 && images > 0 && pixels % images == 0, "{pixels} pixels in {images} images");
         ensure!(labels.len() == pixels, "{} labels for {pixels} pixels", labels.len());
         ensure!(scores.len() == pixels * classes, "{} scores for {pixels} pixels", scores.len());

@@ -42,9 +42,7 @@ pub enum File {
     Generated(Generated),
 }
 
-/// One input, and what the peers make of it.
-///
-/// Fields of inputs that no loss here takes (embeddings, presence logits) are not read.
+/// One input, and what the peers make of it. Which fields there are depends on the loss.
 #[derive(Deserialize)]
 pub struct Case {
     /// Unique name.
@@ -61,6 +59,28 @@ pub struct Case {
     pub probs: Option<Vec<Number>>,
     /// The class of each pixel, or the ignored label.
     pub labels: Option<Vec<i64>>,
+    /// Logits of the presence of each class in each image.
+    pub se_logits: Option<Vec<Number>>,
+    /// Whether each class is present in each image.
+    pub presence: Option<Vec<u8>>,
+    /// Logits of an auxiliary head, pixel-major.
+    pub aux_logits: Option<Vec<Number>>,
+    /// Embeddings, one after the other.
+    pub feats: Option<Vec<Number>>,
+    /// Components of an embedding.
+    pub dim: Option<usize>,
+    /// Groups of embeddings of one class.
+    pub anchors: Option<usize>,
+    /// Embeddings of a group.
+    pub views: Option<usize>,
+    /// The class of each group.
+    pub anchor_labels: Option<Vec<i64>>,
+    /// Embeddings of an image of which some are sampled.
+    pub pixels_per_image: Option<usize>,
+    /// The class that a segmentation predicts, of each pixel.
+    pub predictions: Option<Vec<i64>>,
+    /// What stands for the peers' random permutations.
+    pub permutation: Option<String>,
     /// `false` where the gradient depends on how ties are broken.
     pub gradient_unique: Option<bool>,
     /// One entry a peer and parameter set.
@@ -83,6 +103,12 @@ pub struct Outcome {
     pub grad: Option<Vec<Number>>,
     /// Part of the gradient.
     pub grad_sample: Option<GradSample>,
+    /// The gradient with respect to logits, where there are also those of other heads.
+    pub grad_logits: Option<Vec<Number>>,
+    /// The gradient with respect to the logits of the auxiliary head.
+    pub grad_aux_logits: Option<Vec<Number>>,
+    /// The gradient with respect to presence logits.
+    pub grad_se_logits: Option<Vec<Number>>,
     /// Sum of the gradient.
     pub grad_sum: Option<Number>,
     /// Sum of the gradient over pixels, for each channel.
@@ -93,8 +119,44 @@ pub struct Outcome {
     pub grad_square_sum: Option<Number>,
     /// Largest magnitude of the gradient.
     pub grad_max_abs: Option<Number>,
-    /// Whether the peer agrees with its own formula.
-    pub check: Option<Check>,
+    /// Pixels that the gradient moves.
+    pub pixels_with_nonzero_grad: Option<usize>,
+    /// Groups of sampled anchors.
+    pub anchors: Option<usize>,
+    /// Anchors of each group.
+    pub views: Option<usize>,
+    /// The image of each group.
+    pub anchor_image: Option<Vec<usize>>,
+    /// The class of each group.
+    pub anchor_labels: Option<Vec<i64>>,
+    /// The pixels of each group, within their image, hard ones first.
+    pub sampled_pixel: Option<Vec<usize>>,
+    /// How many of each group are hard.
+    pub hard_kept: Option<Vec<usize>>,
+    /// How many of each group are easy.
+    pub easy_kept: Option<Vec<usize>>,
+    /// How far the peer is from its own formula.
+    #[serde(default)]
+    check: Map<String, Value>,
+}
+
+impl Outcome {
+    /// Whether the value agrees with an independent statement of the peer's formula. Where the file does not say, the
+    /// difference does, by the rule that the files describe.
+    #[must_use]
+    pub fn trusts_value(&self) -> bool {
+        match (self.check.get("value_ok"), self.check.get("value_abs_err").and_then(Value::as_f64), &self.value) {
+            (Some(said), ..) => said == true,
+            (None, Some(error), Some(LossValue::Scalar(value))) => error <= 1e-10 * value.0.abs().max(1e-3),
+            _ => false,
+        }
+    }
+
+    /// Whether the gradient does. Where the file does not say, it is the automatic derivative of a value that does.
+    #[must_use]
+    pub fn trusts_gradient(&self) -> bool {
+        self.check.get("grad_ok").map_or_else(|| self.trusts_value(), |said| said == true)
+    }
 }
 
 /// A loss, or the losses of all pixels (reduction `none`).
@@ -107,6 +169,22 @@ pub enum LossValue {
     PerPixel(Vec<Number>),
 }
 
+impl LossValue {
+    /// The numbers.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<f64> {
+        match self {
+            Self::Scalar(number) => vec![number.0],
+            Self::PerPixel(numbers) => floats(numbers),
+        }
+    }
+}
+
+/// The numbers of a list.
+pub(super) fn floats(numbers: &[Number]) -> Vec<f64> {
+    numbers.iter().map(|number| number.0).collect()
+}
+
 /// Some entries of a gradient.
 #[derive(Deserialize)]
 pub struct GradSample {
@@ -114,15 +192,6 @@ pub struct GradSample {
     pub index: Vec<usize>,
     /// The entries there.
     pub value: Vec<Number>,
-}
-
-/// Whether a peer agrees with an independent restatement of its formula; `None` where that could not be told.
-#[derive(Deserialize)]
-pub struct Check {
-    /// Of the value.
-    pub value_ok: Option<bool>,
-    /// Of the gradient.
-    pub grad_ok: Option<bool>,
 }
 
 /// Generated inputs and the results on them.

@@ -1,9 +1,10 @@
 //! The library's losses, made from options and run on data whose number of channels is known at run time only.
 
+use super::dispatch::for_channels;
 use super::options::Options;
-use crate::reference::{self, Activation};
+use crate::reference::{self, Activation, Mining, Rule};
 use scarce::{Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Form, Labels, Loss, Lovasz};
-use scarce::{LovaszHinge, Overlap, PixelLoss, Reduction, SigmoidFocal, VolumeWeights, scratch_len};
+use scarce::{LovaszHinge, MinKept, Ohem, Overlap, PixelLoss, Reduction, SigmoidFocal, VolumeWeights, scratch_len};
 
 /// Data for a loss.
 #[derive(Clone, Copy)]
@@ -51,20 +52,10 @@ impl From<Error> for Failure {
 /// # Errors
 /// See [`Failure`].
 pub fn evaluate(options: &Options, task: &Task<'_>) -> Result<Evaluation, Failure> {
-    macro_rules! dispatch {
-        ($($channels:literal)*) => {
-            match task.classes {
-                1 => one_channel(options, task),
-                $($channels => many_channels::<$channels>(options, task),)*
-                _ => Err(Failure::Channels),
-            }
-        };
+    if task.classes == 1 {
+        return one_channel(options, task);
     }
-    // Each number takes seconds to compile. A debug build has those of the files that come with this package.
-    #[cfg(debug_assertions)]
-    return dispatch!(2 3 4 5 19 21);
-    #[cfg(not(debug_assertions))]
-    return dispatch!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+    for_channels!(task.classes, many_channels(options, task)).unwrap_or(Err(Failure::Channels))
 }
 
 /// What exists for one channel: everything without a softmax, and the hinge.
@@ -103,6 +94,7 @@ fn many_channels<const C: usize>(options: &Options, task: &Task<'_>) -> Result<E
         }
         Options::Overlap(options) if options.activation == Activation::Softmax => run::<C, _>(&overlap(options), task),
         Options::Lovasz(options) if options.activation == Activation::Softmax => run::<C, _>(&lovasz(options), task),
+        Options::Ohem(options) => run::<C, _>(&ohem(options), task),
         Options::LovaszHinge(_) => Err(Failure::Channels),
         _ => independent_channels::<C>(options, task),
     }
@@ -138,7 +130,9 @@ fn independent_channels<const C: usize>(options: &Options, task: &Task<'_>) -> R
             Activation::Sigmoid => run::<C, _>(&lovasz(options).on_sigmoid(), task),
             Activation::Probabilities => run::<C, _>(&lovasz(options).on_probabilities(), task),
         },
-        Options::CrossEntropy(_) | Options::Focal(_) | Options::LovaszHinge(_) => Err(Failure::Channels),
+        Options::CrossEntropy(_) | Options::Focal(_) | Options::LovaszHinge(_) | Options::Ohem(_) => {
+            Err(Failure::Channels)
+        }
     }
 }
 
@@ -188,6 +182,23 @@ fn lovasz<const C: usize>(options: &reference::Lovasz) -> Lovasz<C> {
     };
     let loss = Lovasz::new().with_classes(classes).with_weights(array(options.weights.as_deref(), 1.0));
     if options.per_image { loss.per_image() } else { loss }
+}
+
+fn ohem<const C: usize>(options: &Mining) -> Ohem<CrossEntropy<C>> {
+    let loss = CrossEntropy::new().with_weights(array(Some(&options.weights), 1.0));
+    let pixels = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let ohem = match options.rule {
+        Rule::Strict { thresh, min_kept } => {
+            Ohem::new(loss).with_thresh(thresh as f32).with_min_kept(MinKept::Pixels(pixels(min_kept)))
+        }
+        Rule::Paddle { thresh, min_kept } => Ohem::paddle(loss, thresh as f32, pixels(min_kept)),
+        Rule::HrNet { thresh, min_kept } => Ohem::hrnet(loss, thresh as f32, pixels(min_kept)),
+        Rule::TopK { fraction } => Ohem::top_k(loss, fraction as f32),
+        Rule::LossThreshold { threshold, min_kept } => {
+            Ohem::loss_threshold(loss, threshold as f32, MinKept::Pixels(pixels(min_kept)))
+        }
+    };
+    if options.per_image { ohem.per_image() } else { ohem }
 }
 
 fn reduction(reduction: reference::Reduction) -> Reduction {

@@ -1,9 +1,9 @@
 //! A loss of this project as data: what a peer's parameters are translated to.
 
-use crate::reference::{self, Activation, Batch};
+use crate::reference::{self, Activation, Batch, Mining};
+use crate::tolerance::Family;
 
 /// A configured loss. The library's loss and its f64 reference are both made from it.
-#[derive(Clone, Debug)]
 pub enum Options {
     /// Softmax cross entropy.
     CrossEntropy(reference::CrossEntropy),
@@ -19,6 +19,8 @@ pub enum Options {
     Lovasz(reference::Lovasz),
     /// Lovász hinge.
     LovaszHinge(reference::LovaszHinge),
+    /// Cross entropy of the hardest pixels.
+    Ohem(Mining),
 }
 
 impl Options {
@@ -33,6 +35,22 @@ impl Options {
             Self::Overlap(loss) => loss,
             Self::Lovasz(loss) => loss,
             Self::LovaszHinge(loss) => loss,
+            Self::Ohem(loss) => loss,
+        }
+    }
+
+    /// The family whose tolerance applies.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self {
+            // A selection of pixels is a cross entropy of these.
+            Self::CrossEntropy(_) | Self::Ohem(_) => Family::CrossEntropy,
+            Self::BinaryCrossEntropy(_) => Family::BinaryCrossEntropy,
+            Self::Focal(_) => Family::Focal,
+            Self::SigmoidFocal(_) => Family::SigmoidFocal,
+            Self::Overlap(_) => Family::Overlap,
+            Self::Lovasz(_) => Family::Lovasz,
+            Self::LovaszHinge(_) => Family::LovaszHinge,
         }
     }
 
@@ -44,7 +62,7 @@ impl Options {
             Self::BinaryCrossEntropy(loss) => Some(loss),
             Self::Focal(loss) => Some(loss),
             Self::SigmoidFocal(loss) => Some(loss),
-            Self::Overlap(_) | Self::Lovasz(_) | Self::LovaszHinge(_) => None,
+            Self::Overlap(_) | Self::Lovasz(_) | Self::LovaszHinge(_) | Self::Ohem(_) => None,
         }
     }
 
@@ -52,17 +70,17 @@ impl Options {
     #[must_use]
     pub fn has_softmax(&self) -> bool {
         match self {
-            Self::CrossEntropy(_) | Self::Focal(_) => true,
+            Self::CrossEntropy(_) | Self::Focal(_) | Self::Ohem(_) => true,
             Self::Overlap(loss) => loss.activation == Activation::Softmax,
             Self::Lovasz(loss) => loss.activation == Activation::Softmax,
             Self::BinaryCrossEntropy(_) | Self::SigmoidFocal(_) | Self::LovaszHinge(_) => false,
         }
     }
 
-    /// Whether the loss has kinks where the order of errors changes.
+    /// Whether the loss depends on the order of pixels, so that it has kinks or jumps where that changes.
     #[must_use]
     pub fn is_sorted(&self) -> bool {
-        matches!(self, Self::Lovasz(_) | Self::LovaszHinge(_))
+        matches!(self, Self::Lovasz(_) | Self::LovaszHinge(_) | Self::Ohem(_))
     }
 
     /// By how much the elements of the gradient depend on the order of errors that f32 cannot tell apart: each order has

@@ -34,6 +34,16 @@ impl Params {
         self.take_as(name, Value::as_i64)
     }
 
+    /// Takes an integer by the first of these names that is there.
+    pub(super) fn integer_by_any(&mut self, names: &[&str]) -> Result<Option<i64>, Refusal> {
+        for name in names {
+            if let Some(number) = self.integer(name)? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes a switch.
     pub(super) fn flag(&mut self, name: &str, default: bool) -> Result<bool, Refusal> {
         Ok(self.take_as(name, Value::as_bool)?.unwrap_or(default))

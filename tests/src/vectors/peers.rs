@@ -6,6 +6,7 @@
 mod cross_entropy;
 mod focal;
 mod lovasz;
+mod ohem;
 mod overlap;
 
 use super::input::Input;
@@ -24,6 +25,8 @@ pub struct Offer {
     pub labels: Vec<u8>,
     /// The ignored label.
     pub ignore: Option<u8>,
+    /// What an epsilon of the peer multiplies the loss by: 1 within the rounding of f32.
+    pub factor: f64,
     /// What an epsilon of the peer adds to the value, less than f32 can hold beside 1.
     pub offset: f64,
 }
@@ -32,20 +35,54 @@ pub struct Offer {
 struct Plan {
     loss: Options,
     per_pixel: bool,
+    factor: f64,
     offset: f64,
 }
 
 impl From<Options> for Plan {
     fn from(loss: Options) -> Self {
-        Self { loss, per_pixel: false, offset: 0.0 }
+        Self { loss, per_pixel: false, factor: 1.0, offset: 0.0 }
     }
 }
 
-/// Why nothing of this peer can be compared, if so; whatever its input is.
+/// What a peer's loss takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Scores and labels of pixels.
+    Pixels,
+    /// Presence logits of images.
+    Presence,
+    /// Scores and labels of pixels, and presence logits.
+    PixelsAndPresence,
+    /// Embeddings.
+    Embeddings,
+    /// Embeddings of an image, of which some are sampled.
+    SampledEmbeddings,
+}
+
+/// Whether the peer's loss takes scores and labels of pixels and nothing else.
 #[must_use]
-pub fn refusal(outcome: &Outcome) -> Option<Refusal> {
+pub fn takes_pixels(outcome: &Outcome) -> bool {
+    matches!(kind(outcome), Ok(Kind::Pixels))
+}
+
+/// What the peer's loss takes.
+///
+/// # Errors
+/// The reason, if the peer is unknown.
+pub(super) fn kind(outcome: &Outcome) -> Result<Kind, Refusal> {
     let (peer, variant) = name_and_variant(outcome);
-    translation(peer, variant).err()
+    Ok(match peer {
+        "pytorch_encoding.SegmentationLosses" if variant == "se term" => Kind::Presence,
+        "pytorch_encoding.SegmentationLosses" if variant.is_empty() => Kind::PixelsAndPresence,
+        "paddleseg.SECrossEntropyLoss" | "encnet_paddle.SeCrossEntropyLoss" => Kind::Presence,
+        "contrastiveseg.PixelContrastLoss._contrastive"
+        | "paddleseg.PixelContrastCrossEntropyLoss._contrastive"
+        | "contrast_seg_paddle.PixelContrastCrossEntropyLoss._contrastive" => Kind::Embeddings,
+        "contrastiveseg.PixelContrastLoss" | "paddleseg.PixelContrastCrossEntropyLoss" => Kind::SampledEmbeddings,
+        _ if translation(peer, variant).is_some() => Kind::Pixels,
+        _ => return Err(format!("the peer {} is unknown", outcome.peer)),
+    })
 }
 
 fn name_and_variant(outcome: &Outcome) -> (&str, &str) {
@@ -60,14 +97,13 @@ fn name_and_variant(outcome: &Outcome) -> (&str, &str) {
 /// # Errors
 /// The reason, if the loss or one of its options is not offered.
 pub fn offer(input: &Input, outcome: &Outcome) -> Result<Offer, Refusal> {
-    let mut params = Params::new(&outcome.params);
     let (peer, variant) = name_and_variant(outcome);
-    let translate = translation(peer, variant)?;
-    let ignored = match (params.integer("ignore_index")?, params.integer("ignore")?) {
-        (Some(label), _) | (None, Some(label)) => label,
-        (None, None) => default_ignore(peer),
+    let Some(translate) = translation(peer, variant) else {
+        return Err(format!("the peer {} is unknown, or takes more than pixels", outcome.peer));
     };
-    let data = Data::new(input, ignored)?;
+    let mut params = Params::new(&outcome.params);
+    let ignored = params.integer_by_any(&["ignore_index", "ignore", "ignore_label", "ce_ignore_index"])?;
+    let data = Data::new(input, ignored.unwrap_or(default_ignore(peer)))?;
     let plan = translate(&data, &mut params, variant)?;
     params.finish()?;
     if input.classes == 1 && plan.loss.has_softmax() {
@@ -76,6 +112,7 @@ pub fn offer(input: &Input, outcome: &Outcome) -> Result<Offer, Refusal> {
     Ok(Offer {
         loss: plan.loss,
         per_pixel: plan.per_pixel,
+        factor: plan.factor,
         offset: plan.offset,
         labels: data.labels,
         ignore: data.ignore,
@@ -84,9 +121,8 @@ pub fn offer(input: &Input, outcome: &Outcome) -> Result<Offer, Refusal> {
 
 type Translation = fn(&Data<'_>, &mut Params, &str) -> Result<Plan, Refusal>;
 
-fn translation(peer: &str, variant: &str) -> Result<Translation, Refusal> {
-    let refuse = |loss: &str| Err(format!("{loss} is not offered"));
-    Ok(match peer {
+fn translation(peer: &str, variant: &str) -> Option<Translation> {
+    Some(match peer {
         "torch.cross_entropy" | "paddle.cross_entropy" | "contrastiveseg.FSCELoss" => cross_entropy::torch,
         "pytorch_encoding.SegmentationLosses" if variant == "ce" => cross_entropy::torch,
         "paddleseg.CrossEntropyLoss" => cross_entropy::paddleseg,
@@ -121,19 +157,10 @@ fn translation(peer: &str, variant: &str) -> Result<Translation, Refusal> {
         "berman.lovasz_hinge" | "kornia.lovasz_hinge_loss" => lovasz::hinge_per_image,
         "paddleseg.LovaszHingeLoss" => lovasz::hinge,
         "mmseg.LovaszLoss" | "smp.LovaszLoss" if variant == "binary" => lovasz::hinge,
-        "paddleseg.OhemCrossEntropyLoss" | "mmseg.OhemCrossEntropy" | "contrastiveseg.FSOhemCELoss" => {
-            return refuse("OHEM cross entropy");
-        }
-        "pytorch_encoding.SegmentationLosses" | "paddleseg.SECrossEntropyLoss" | "encnet_paddle.SeCrossEntropyLoss" => {
-            return refuse("semantic encoding");
-        }
-        "contrastiveseg.PixelContrastLoss"
-        | "contrastiveseg.PixelContrastLoss._contrastive"
-        | "paddleseg.PixelContrastCrossEntropyLoss"
-        | "paddleseg.PixelContrastCrossEntropyLoss._contrastive"
-        | "contrast_seg_paddle.PixelContrastCrossEntropyLoss._contrastive" => return refuse("pixel contrast"),
-        _ if variant.is_empty() => return refuse(&format!("{peer}, which is an unknown peer,")),
-        _ => return refuse(&format!("{peer}({variant}), which is an unknown peer,")),
+        "paddleseg.OhemCrossEntropyLoss" => ohem::paddleseg,
+        "mmseg.OhemCrossEntropy" => ohem::mmseg,
+        "contrastiveseg.FSOhemCELoss" => ohem::contrastiveseg,
+        _ => return None,
     })
 }
 
@@ -224,5 +251,5 @@ fn reduction(params: &mut Params, mean: Reduction) -> Result<Option<Reduction>, 
 
 /// A plan of a sum over pixels; with reduction `none` the gradient is that of the plain sum.
 fn pixel_plan(reduction: Option<Reduction>, loss: impl FnOnce(Reduction) -> Options) -> Plan {
-    Plan { loss: loss(reduction.unwrap_or(Reduction::Sum)), per_pixel: reduction.is_none(), offset: 0.0 }
+    Plan { per_pixel: reduction.is_none(), ..loss(reduction.unwrap_or(Reduction::Sum)).into() }
 }

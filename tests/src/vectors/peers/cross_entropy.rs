@@ -1,7 +1,7 @@
 //! Cross entropies.
 
 use super::{Data, Plan, divide_by, pixel_plan, reduction};
-use crate::reference::{BinaryCrossEntropy, CrossEntropy, Reduction};
+use crate::reference::{BinaryCrossEntropy, CrossEntropy, Reduction, Rule};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
 
@@ -19,8 +19,14 @@ pub(super) fn torch(data: &Data<'_>, params: &mut Params, _: &str) -> Result<Pla
 
 pub(super) fn paddleseg(data: &Data<'_>, params: &mut Params, _: &str) -> Result<Plan, Refusal> {
     let weights = params.numbers("weight", data.classes())?;
-    if params.number("top_k_percent_pixels")?.is_some_and(|share| share < 1.0) {
-        return Err("the hardest share of pixels (top_k_percent_pixels) is not offered".into());
+    if let Some(fraction) = params.number("top_k_percent_pixels")?.filter(|&share| share < 1.0) {
+        if weights.is_some() {
+            return Err("the hardest share of pixels (top_k_percent_pixels) divided by weights is not offered".into());
+        }
+        params.flag("avg_non_ignore", true)?;
+        // The mean over the share is divided by 1 + 10⁻⁸.
+        let plan = super::ohem::plan(data, Rule::TopK { fraction }, None);
+        return Ok(Plan { factor: 1.0 / (1.0 + 1e-8), ..plan });
     }
     let divisor = if params.flag("avg_non_ignore", true)? {
         data.weight_sum(weights.as_deref()) + 1e-8 * data.pixels()

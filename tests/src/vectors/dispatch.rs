@@ -1,0 +1,43 @@
+//! From a number known at run time to a const generic.
+
+/// `function::<N>(arguments)` for the first `N` of a list that is the number, else `None`.
+macro_rules! for_numbers {
+    ($number:expr, [$($candidate:literal)*], $function:ident $arguments:tt) => {
+        match $number {
+            $($candidate => Some($function::<$candidate> $arguments),)*
+            _ => None,
+        }
+    };
+}
+
+/// `function::<C>(arguments)` for a number of channels.
+///
+/// Each number takes seconds to compile. A debug build has those of the files that come with this package.
+macro_rules! for_channels {
+    ($number:expr, $function:ident $arguments:tt) => {{
+        #[cfg(debug_assertions)]
+        let result = $crate::vectors::dispatch::for_numbers!(
+            $number, [2 3 4 5 19 21], $function $arguments
+        );
+        #[cfg(not(debug_assertions))]
+        let result = $crate::vectors::dispatch::for_numbers!(
+            $number,
+            [2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32],
+            $function $arguments
+        );
+        result
+    }};
+}
+
+/// `function::<D>(arguments)` for the dimension of an embedding.
+macro_rules! for_dimensions {
+    ($number:expr, $function:ident $arguments:tt) => {
+        $crate::vectors::dispatch::for_numbers!(
+            $number,
+            [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 24 28 32 48 64 96 128 192 256],
+            $function $arguments
+        )
+    };
+}
+
+pub(super) use {for_channels, for_dimensions, for_numbers};
