@@ -1,0 +1,5 @@
+//! Prints the bits of every loss on fixed data: `tests/expected/bits.txt` is this program's output.
+
+fn main() {
+    print!("{}", scarce_tests::conformance::pins::pins());
+}

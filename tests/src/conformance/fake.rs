@@ -1,0 +1,46 @@
+//! Losses that exist to try what lies around them.
+
+use scarce::{Batch, Error, Loss, Scores, ScoresMut, Scratch};
+
+/// A loss of nothing that needs much scratch, fills all of it, and finds out whether it was long enough.
+///
+/// Its value is 1 if it was, else 2.
+#[derive(Clone, Copy, Debug)]
+pub struct BigScratch;
+
+impl BigScratch {
+    fn fill(pixels: usize, scratch: &mut [u32]) -> f32 {
+        let needed = Self::NEEDED.words(pixels);
+        match scratch.get_mut(..needed) {
+            Some(words) => {
+                words.fill(0xdead_beef);
+                1.0
+            }
+            None => 2.0,
+        }
+    }
+
+    const NEEDED: Scratch = Scratch::new(1000, 7);
+}
+
+impl<const C: usize> Loss<C> for BigScratch {
+    const SCRATCH: Scratch = Self::NEEDED;
+
+    fn check<S: Scores<C> + ?Sized>(&self, _: &Batch<'_, S, C>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32 {
+        Self::fill(batch.pixels(), scratch)
+    }
+
+    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        _: f32,
+        _: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        Self::fill(batch.pixels(), scratch)
+    }
+}
