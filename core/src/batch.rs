@@ -40,7 +40,8 @@ impl<S: ?Sized, const C: usize> Copy for Batch<'_, S, C> {}
 
 impl<'a, S: Scores<C> + ?Sized, const C: usize> Batch<'a, S, C> {
     /// Checks that there is a label for each pixel, that each label is a class or the ignored one, and that the scores of
-    /// the pixels that are not ignored are finite. The batch is one image; see [`with_images`](Self::with_images).
+    /// the pixels that are not ignored are finite. The batch has as many images as its [`Planes`](crate::Planes); in
+    /// pixel-major order it is one image, see [`with_images`](Self::with_images).
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Label`], [`Error::NonFinite`], [`Error::TooManyPixels`]; the pixel named is the first
@@ -69,7 +70,7 @@ impl<'a, S: Scores<C> + ?Sized, const C: usize> Batch<'a, S, C> {
             }
             valid = valid.wrapping_add(1);
         }
-        Ok(Self { scores, labels, counts, valid, images: 1 })
+        Ok(Self { scores, labels, counts, valid, images: scores.images() })
     }
 
     /// The same batch, understood as `images` images of one size, one after the other: for losses that are computed image

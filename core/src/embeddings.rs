@@ -1,7 +1,7 @@
 //! Embeddings, their classes, and which of them are anchors, proven once to fit.
 
 use crate::kernel::dot::dot;
-use crate::math::{Libm, Math};
+use crate::math::Math;
 use crate::{Buffer, Error, Labels};
 
 /// The largest magnitude of a component: an inner product of two embeddings then fits a float, whatever the temperature.
@@ -117,13 +117,13 @@ impl<'a, const D: usize> Embeddings<'a, D> {
 const LARGEST_INVERSE: f32 = 1e12;
 
 /// 1 / ‖x‖; `None` for a vector of length 0.
-pub(crate) fn inverse_norm<const D: usize>(row: &[f32; D]) -> Option<f32> {
+pub(crate) fn inverse_norm<M: Math, const D: usize>(row: &[f32; D]) -> Option<f32> {
     // Scaled by the largest component, whose square might be neither 0 nor finite.
     let largest = row.iter().fold(0.0, |largest: f32, component| largest.max(component.abs()));
     if largest <= 0.0 {
         return None;
     }
     let scaled = row.map(|component| component / largest);
-    let inverse = 1.0 / Libm::sqrt(dot(&scaled, &scaled)) / largest;
+    let inverse = 1.0 / M::sqrt(dot(&scaled, &scaled)) / largest;
     (inverse <= LARGEST_INVERSE).then_some(inverse)
 }

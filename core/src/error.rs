@@ -11,7 +11,7 @@ pub enum Error {
     Length {
         /// Which buffer.
         buffer: Buffer,
-        /// The length that is needed; scratch may be longer, everything else must match.
+        /// The length that is needed; scratch and anchors may be longer, everything else must match.
         needed: usize,
         /// The length that was given.
         got: usize,
@@ -77,8 +77,9 @@ pub enum Buffer {
 
 /// A parameter of a loss, and its domain.
 ///
-/// Magnitudes are bounded by 10¹² (and weights that are not 0 by 10⁻¹² from below), so that no product of a count, a weight
-/// and a scale overflows: what passes the check gives no NaN later.
+/// Magnitudes are bounded by 10¹² (and weights that are not 0 by 10⁻¹² from below), so that a product of a count, a weight
+/// and a scale does not overflow: with logits up to 10²⁰ none of these gives a NaN later, unless several are at their bounds
+/// at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 pub(crate) mod dot;
 pub(crate) mod jaccard;
+pub(crate) mod order;
 pub(crate) mod select;
 pub(crate) mod sigmoid;
 pub(crate) mod softmax;

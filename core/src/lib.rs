@@ -5,12 +5,27 @@
 //!
 //! * [`Batch`] takes scores ([`Scores`]: pixel-major or class-major) and [`Labels`], and checks them once.
 //! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
-//!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], and a [`Sum`] of any of them.
+//!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any
+//!   of them.
+//! * [`SemanticEncoding`] takes presence logits of an image, [`PixelContrast`] embeddings of pixels ([`Embeddings`]), with
+//!   the samplers of [`sample`] and a [`Memory`] of the past.
 //! * [`weights`] makes class weights from counts; [`metrics`] measures what was learnt.
 //! * [`Math`] is the elementary functions, a type parameter of each loss.
 //!
+//! ```
+//! use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Sum};
+//!
+//! let logits = [[2.0, 0.0], [0.5, 0.0], [0.0, 1.0]]; // three pixels, two classes
+//! let batch = Batch::new(&logits, Labels::new(&[0, 255, 1]).ignoring(255))?;
+//! let mut grad = [[0.0; 2]; 3];
+//! let loss = Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice()));
+//! let value = loss.value_and_grad(&batch, &mut grad, &mut [])?; // neither needs scratch
+//! assert!(value > 0.0 && grad[0][0] < 0.0 && grad[1] == [0.0; 2]);
+//! # Ok::<(), scarce::Error>(())
+//! ```
+//!
 //! Shapes live in types: `C`, the number of classes, is a const generic, and a pixel an `[f32; C]`. Values live at run time.
-//! A configuration is a small `Copy` struct with `const` constructors; its parameters are checked, with the data, before
+//! A configuration is a small `Copy` struct, built in `const` where the language allows it; its parameters are checked, with the data, before
 //! anything is written.
 //!
 //! # What this is not
@@ -19,7 +34,8 @@
 //!
 //! # Features
 //!
-//! * `micromath`: adds [`Micro`](https://docs.rs/micromath), smaller and less accurate elementary functions.
+//! * `micromath`: adds the type `Micro`, smaller and less accurate elementary functions.
+//! * `rand_core`: adds `sample::Random`, which draws from the caller's generator.
 //! * `defmt`: derives `defmt::Format` for configurations and errors. Logs nothing.
 
 #![no_std]

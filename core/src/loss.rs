@@ -31,6 +31,9 @@ pub(crate) mod sum;
 /// * [`value`](Self::value) has the bits that the gradient's methods return.
 /// * `scratch_len` may change in a minor release.
 ///
+/// A loss of one's own implements [`PixelLoss`](crate::PixelLoss), not this trait, whose required methods are hidden and may
+/// change in any release.
+///
 /// ```
 /// use scarce::{Batch, CrossEntropy, Labels, Loss, Lovasz, Sum, scratch_len};
 ///
@@ -57,13 +60,15 @@ pub trait Loss<const C: usize> {
     ///
     /// # Errors
     /// [`Error::Parameter`], [`Error::Probability`].
+    #[doc(hidden)]
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error>;
 
-    /// The loss. For implementors: the caller has called [`check`](Self::check), and scratch is long enough.
+    /// The loss; the caller has called [`check`](Self::check), and scratch is long enough.
+    #[doc(hidden)]
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32;
 
-    /// The loss; adds `scale` times its gradient. For implementors: as [`evaluate`](Self::evaluate), and the gradient has
-    /// the batch's length.
+    /// The loss; adds `scale` times its gradient. As [`evaluate`](Self::evaluate), and the gradient has the batch's length.
+    #[doc(hidden)]
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
@@ -80,7 +85,7 @@ pub trait Loss<const C: usize> {
     /// The loss.
     ///
     /// # Errors
-    /// [`Error::Length`] if scratch is too short, and those of [`check`](Self::check).
+    /// [`Error::Length`] if scratch is too short; [`Error::Parameter`]; [`Error::Probability`].
     fn value<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> Result<f32, Error> {
         self.check(batch)?;
         check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
@@ -93,7 +98,7 @@ pub trait Loss<const C: usize> {
     ///
     /// # Errors
     /// [`Error::Length`] if scratch is too short or the gradient has not the length of the batch, [`Error::Parameter`] if
-    /// `scale` is NaN or beyond 10¹², and those of [`check`](Self::check).
+    /// `scale` is NaN or beyond 10¹² or a parameter of the loss is bad; [`Error::Probability`].
     fn add_grad<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
@@ -177,7 +182,8 @@ const fn max(a: usize, b: usize) -> usize {
 /// ```
 /// use scarce::{CrossEntropy, Lovasz, scratch_len};
 ///
-/// static SCRATCH: [u32; scratch_len::<4, Lovasz<4>>(64 * 64)] = [0; _];
+/// const WORDS: usize = scratch_len::<4, Lovasz<4>>(64 * 64);
+/// static SCRATCH: [u32; WORDS] = [0; WORDS];
 /// # const _: () = assert!(scratch_len::<4, CrossEntropy<4>>(64 * 64) == 0);
 /// ```
 #[must_use]
@@ -201,4 +207,10 @@ pub(crate) fn take<'a>(scratch: &mut &'a mut [u32], len: usize) -> &'a mut [u32]
 #[inline]
 pub(crate) fn float(words: &[u32], place: usize) -> Option<f32> {
     words.get(place).map(|&bits| f32::from_bits(bits))
+}
+
+/// A factor of a gradient, kept small enough that no weight makes it infinite: ∞ · 0 would be NaN.
+pub(crate) fn bounded(scale: f32) -> f32 {
+    const LARGEST: f32 = 1e24;
+    scale.clamp(-LARGEST, LARGEST)
 }

@@ -6,7 +6,7 @@
 /// The elementary functions that the losses need.
 ///
 /// Implement it for a type of your own to plug in a vendor's functions; its accuracy becomes the accuracy of the loss.
-/// Losses call `exp` with arguments ≤ 0 and `ln_1p` with arguments ≥ 0 only.
+/// Losses call `exp` with arguments ≤ 0, `ln_1p` and `sqrt` with arguments ≥ 0, and `ln` with arguments > 0 only.
 pub trait Math: Copy + 'static {
     /// eˣ.
     fn exp(x: f32) -> f32;

@@ -2,7 +2,7 @@
 
 use crate::embeddings::inverse_norm;
 use crate::kernel::dot::{add_scaled, dot};
-use crate::{Embeddings, Error};
+use crate::{Embeddings, Error, Libm};
 
 mod sealed {
     pub trait Sealed {}
@@ -97,7 +97,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Memory<C,
         let places = self.entries.get_mut(ring).zip(self.next.get_mut(ring)).zip(self.filled.get_mut(ring));
         let Some(((entries, next), filled)) = places else { return Err(Error::Label { pixel: 0, label: class }) };
         let finite = embedding.iter().all(|component| component.is_finite());
-        let inverse = inverse_norm(embedding).filter(|_| finite).ok_or(Error::Embedding { pixel: 0 })?;
+        let inverse = inverse_norm::<Libm, D>(embedding).filter(|_| finite).ok_or(Error::Embedding { pixel: 0 })?;
         if let Some(entry) = entries.get_mut(*next) {
             *entry = embedding.map(|component| E::store(component * inverse));
         }

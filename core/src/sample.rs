@@ -1,8 +1,8 @@
 //! Samplers of the pixel contrast: which pixels are anchors, and which pairs of them count.
 
 use crate::error::{check_parameter, unit};
-use crate::kernel::jaccard::key;
-use crate::kernel::select::{COUNTERS, nth};
+use crate::kernel::order::key;
+use crate::kernel::select::nth;
 use crate::{Buffer, Error, Labels, Parameter};
 
 /// Where a choice among candidates comes from: chance, or a rule.
@@ -77,7 +77,7 @@ impl<R: rand_core::Rng> Draw for Random<R> {
 /// else all hard ones and the rest easy. Order: images, classes ascending, hard before easy; `draw` is asked first for the
 /// hard pixels of a pair, then for the easy ones, only where not all are taken.
 ///
-/// `labels`, `predictions` and embeddings have one resolution; `images` divides the pixels. Writes indices of pixels to
+/// Up to 2 KiB of the stack count classes. `labels`, `predictions` and embeddings have one resolution; `images` divides the pixels. Writes indices of pixels to
 /// `anchors` and returns how many: at most `max_samples`, and 0 if A > `max_samples` or no class takes part. `scratch`: a
 /// word a pixel of one image.
 ///
@@ -239,6 +239,13 @@ impl Pairs for All {
 }
 
 /// The hardest: the positives least similar to the anchor, and the negatives most similar; ties to the lower index.
+///
+/// ```
+/// use scarce::sample::Hardest;
+///
+/// let pairs = Hardest { positives: 16, negatives: 64 };
+/// # let _ = pairs;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Hardest {
@@ -349,6 +356,3 @@ fn keep_hardest(kind: Kind, candidates: &mut [u32], keys: Keys<'_>, number: usiz
     }
     kept
 }
-
-/// Words of counters that [`Keys`] needs.
-pub(crate) const KEY_COUNTERS: usize = COUNTERS;

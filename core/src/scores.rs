@@ -17,6 +17,12 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     /// Number of pixels, of all images together.
     fn pixels(&self) -> usize;
 
+    /// Number of images, where the layout knows it.
+    #[doc(hidden)]
+    fn images(&self) -> usize {
+        1
+    }
+
     /// The pixels of a range, in order; none if it does not lie within.
     #[doc(hidden)]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_;
@@ -117,6 +123,7 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
 /// Where the scores of an NCHW buffer lie: the number of pixels of one image is all that is needed.
 #[derive(Clone, Copy, Debug)]
 struct Planar<const C: usize> {
+    images: usize,
     image_pixels: usize,
     pixels: usize,
 }
@@ -125,14 +132,14 @@ impl<const C: usize> Planar<C> {
     fn new(elements: usize, images: usize) -> Result<Self, Error> {
         let error = Error::Images { images, pixels: elements };
         if elements == 0 && images == 0 {
-            return Ok(Self { image_pixels: 0, pixels: 0 });
+            return Ok(Self { images: 1, image_pixels: 0, pixels: 0 });
         }
         let planes = images.checked_mul(C).filter(|&planes| planes != 0).ok_or(error)?;
         if elements.checked_rem(planes) != Some(0) {
             return Err(error);
         }
         let image_pixels = elements.checked_div(planes).unwrap_or_default();
-        Ok(Self { image_pixels, pixels: image_pixels.saturating_mul(images) })
+        Ok(Self { images, image_pixels, pixels: image_pixels.saturating_mul(images) })
     }
 
     /// The image that holds a pixel, and the pixel's place in it.
@@ -228,6 +235,10 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
         self.planar.pixels
     }
 
+    fn images(&self) -> usize {
+        self.planar.images
+    }
+
     #[inline]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.planar.rows(self.data, range)
@@ -237,6 +248,10 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
 impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
     fn pixels(&self) -> usize {
         self.planar.pixels
+    }
+
+    fn images(&self) -> usize {
+        self.planar.images
     }
 
     #[inline]

@@ -50,7 +50,8 @@ impl<const N: usize> Sums<N> {
         self.carry();
         let mut total = self.high;
         for (sum, low) in total.iter_mut().zip(self.low) {
-            *sum += low;
+            // Past the largest float the sum saturates: 0 · ∞ would be NaN later.
+            *sum = (*sum + low).clamp(f32::MIN, f32::MAX);
         }
         total
     }

@@ -168,13 +168,23 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
             return target_cross_entropy(&target, label, self.weights.get(label).copied().unwrap_or(0.0), scale);
         }
         let mass = self.mass(label);
-        let total = sum(mass);
+        let own_mass = mass.get(label).copied().unwrap_or(0.0);
+        let mut other_mass = mass;
+        if let Some(own) = other_mass.get_mut(label) {
+            *own = 0.0;
+        }
+        let other_mass = sum(other_mass);
         let mut value = 0.0;
         let mut grad = target.others;
         for (((grad, mass), score), class) in grad.iter_mut().zip(mass).zip(row).zip(0..) {
             value += mass * target.surprise_of(score);
-            let exponential = if class == label { target.own } else { *grad };
-            *grad = scale * (exponential * target.inverse * total - mass);
+            // At the label p Σ q − q = p Σ_{c ≠ y} q_c − q_y (1 − p), where p Σ q and q are nearly equal.
+            *grad = scale
+                * if class == label {
+                    target.own * target.inverse * other_mass - own_mass * target.rest * target.inverse
+                } else {
+                    *grad * target.inverse * (own_mass + other_mass) - mass
+                };
         }
         (value, grad)
     }
@@ -211,7 +221,7 @@ pub(crate) fn target_cross_entropy<const C: usize>(
 /// Shapes: logits and gradient `[f32; C]` a pixel, any C ≥ 1. No scratch. [`Reduction::Mean`] divides by Σ over pixels of
 /// C · the label's weight, which is PyTorch's mean over elements.
 ///
-/// Candle's form takes the logarithm of a sigmoid: infinite at z = 17, t = 0. This one is finite for all finite logits.
+/// Candle's form takes the logarithm of a sigmoid: infinite at z = 17, t = 0. This one is finite for logits up to 10³⁰.
 ///
 /// Source: PyTorch `torch.nn.functional.binary_cross_entropy_with_logits`.
 ///
@@ -229,7 +239,7 @@ pub(crate) fn target_cross_entropy<const C: usize>(
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BinaryCrossEntropy<const C: usize, M = Libm> {
-    pos_weight: f32,
+    pos_weights: [f32; C],
     label_weights: [f32; 2],
     label_smoothing: f32,
     reduction: Reduction,
@@ -241,7 +251,7 @@ impl<const C: usize> BinaryCrossEntropy<C> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            pos_weight: 1.0,
+            pos_weights: [1.0; C],
             label_weights: [1.0; 2],
             label_smoothing: 0.0,
             reduction: Reduction::Mean,
@@ -257,10 +267,16 @@ impl<const C: usize> Default for BinaryCrossEntropy<C> {
 }
 
 impl<const C: usize, M> BinaryCrossEntropy<C, M> {
-    /// The weight a of the positive term, ≥ 0. It does not enter the divisor.
+    /// The weight a of the positive term, ≥ 0, of every channel. It does not enter the divisor.
     #[must_use]
     pub const fn with_pos_weight(self, pos_weight: f32) -> Self {
-        Self { pos_weight, ..self }
+        self.with_pos_weights([pos_weight; C])
+    }
+
+    /// The weight a of the positive term of each channel, ≥ 0.
+    #[must_use]
+    pub const fn with_pos_weights(self, pos_weights: [f32; C]) -> Self {
+        Self { pos_weights, ..self }
     }
 
     /// Weights ≥ 0 of the terms with t = 0 and with t = 1, which enter the divisor of [`Reduction::Mean`].
@@ -285,7 +301,7 @@ impl<const C: usize, M> BinaryCrossEntropy<C, M> {
     #[must_use]
     pub const fn with_math<N: Math>(self, _: N) -> BinaryCrossEntropy<C, N> {
         BinaryCrossEntropy {
-            pos_weight: self.pos_weight,
+            pos_weights: self.pos_weights,
             label_weights: self.label_weights,
             label_smoothing: self.label_smoothing,
             reduction: self.reduction,
@@ -296,7 +312,7 @@ impl<const C: usize, M> BinaryCrossEntropy<C, M> {
 
 impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
     fn check_parameters(&self) -> Result<(), Error> {
-        check_parameter(Parameter::PosWeight, &[self.pos_weight], weight)?;
+        check_parameter(Parameter::PosWeight, &self.pos_weights, weight)?;
         check_parameter(Parameter::Weight, &self.label_weights, weight)?;
         check_parameter(Parameter::LabelSmoothing, &[self.label_smoothing], unit)
     }
@@ -326,11 +342,13 @@ impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
         let on = channel::<C>(label);
         let mut value = 0.0;
         let mut grad = [0.0; C];
-        for ((grad, logit), channel) in grad.iter_mut().zip(row).zip(0..) {
-            let (target, weight) = if channel == on { (1.0, positive) } else { (0.0, negative) };
-            let target = (1.0 - self.label_smoothing) * target + 0.5 * self.label_smoothing;
+        // What smoothing moves from one target to the other; 1 − t is not computed from t.
+        let shift = 0.5 * self.label_smoothing;
+        for (((grad, logit), pos_weight), channel) in grad.iter_mut().zip(row).zip(self.pos_weights).zip(0..) {
+            let (target, other_target, weight) =
+                if channel == on { (1.0 - shift, shift, positive) } else { (shift, 1.0 - shift, negative) };
             let (own, other) = sigmoid::<M>(logit);
-            let (on, off) = (self.pos_weight * target, 1.0 - target);
+            let (on, off) = (pos_weight * target, other_target);
             value += weight * (on * softplus::<M>(-logit) + off * softplus::<M>(logit));
             *grad = scale * weight * (off * own - on * other);
         }

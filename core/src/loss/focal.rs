@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 /// ∂ℓ/∂z_c = α_y q^γ (q − γ p ln p) (r_c − [c = y]),      r_c = p_c / q for c ≠ y, r_y = 0
 /// ```
 ///
-/// γ = 0 is [`CrossEntropy`](crate::CrossEntropy) with weights α, bit for bit. For 0 < γ < 1 the derivative of q^γ is
+/// γ = 0 is [`CrossEntropy`](crate::CrossEntropy) with weights α and the same reduction, bit for bit. For 0 < γ < 1 the derivative of q^γ is
 /// infinite at q = 0 and frameworks give NaN for saturated logits; in the form above it is finite for every γ ≥ 0.
 ///
 /// The default divisor is the number of valid pixels; MONAI and Kornia divide by C times the number of pixels

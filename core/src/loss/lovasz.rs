@@ -3,7 +3,8 @@
 use super::{float, take};
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
-use crate::kernel::jaccard::{JaccardIncrements, key, value};
+use crate::kernel::jaccard::JaccardIncrements;
+use crate::kernel::order::{key, value};
 use crate::kernel::softmax::argmax;
 use crate::kernel::sort::{Radix, Sort};
 use crate::kernel::sum::Sums;
@@ -263,11 +264,13 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             for ((slot, sample), place) in keys.zip(0..) {
                 *slot = sample.map_or(NO_PART, |(row, label)| {
                     let inverse = Self::inverse(buffers.inverse, place, row);
-                    key(if channel::<C>(label) == class {
+                    let error = if channel::<C>(label) == class {
                         A::complement::<M, C>(row, class, inverse)
                     } else {
                         A::probability::<M, C>(row, class, inverse)
-                    })
+                    };
+                    // A probability of −0 is a tie with +0.
+                    key(error + 0.0)
                 });
             }
             let is_class = |place: usize| {

@@ -2,7 +2,7 @@
 
 use super::take;
 use crate::error::{check_parameter, exponent, unit};
-use crate::kernel::jaccard::key;
+use crate::kernel::order::key;
 use crate::kernel::select::{COUNTERS, nth};
 use crate::kernel::sum::Sums;
 use crate::{Batch, Error, Loss, Parameter, PixelLoss, Scores, ScoresMut, Scratch};
@@ -36,14 +36,14 @@ impl MinKept {
 }
 
 /// Which pixels are kept, and what their sum is divided by.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Rule {
-    Strict { thresh: f32, min_kept: MinKept },
-    Paddle { thresh: f32, min_kept: u32 },
-    HrNet { thresh: f32, min_kept: u32 },
-    TopK { fraction: f32 },
-    LossThreshold { threshold: f32, min_kept: MinKept },
+    Strict,
+    Paddle,
+    HrNet,
+    TopK,
+    LossThreshold,
 }
 
 /// Online hard example mining over a loss per pixel: only the pixels count that the network gets wrong.
@@ -98,6 +98,8 @@ enum Rule {
 pub struct Ohem<L> {
     loss: L,
     rule: Rule,
+    thresh: f32,
+    min_kept: MinKept,
     per_image: bool,
 }
 
@@ -105,54 +107,48 @@ impl<L> Ohem<L> {
     /// Threshold 0.7; at least a sixteenth of all pixels.
     #[must_use]
     pub const fn new(loss: L) -> Self {
-        Self::with_rule(loss, Rule::Strict { thresh: 0.7, min_kept: MinKept::Fraction(1.0 / 16.0) })
+        Self::with_rule(loss, Rule::Strict, 0.7, MinKept::Fraction(1.0 / 16.0))
     }
 
     /// PaddleSeg's `OhemCrossEntropyLoss`, to the letter.
     #[must_use]
     pub const fn paddle(loss: L, thresh: f32, min_kept: u32) -> Self {
-        Self::with_rule(loss, Rule::Paddle { thresh, min_kept })
+        Self::with_rule(loss, Rule::Paddle, thresh, MinKept::Pixels(min_kept))
     }
 
     /// HRNet's, mmsegmentation's and ContrastiveSeg's `OhemCrossEntropy`, but for its NaN.
     #[must_use]
     pub const fn hrnet(loss: L, thresh: f32, min_kept: u32) -> Self {
-        Self::with_rule(loss, Rule::HrNet { thresh, min_kept })
+        Self::with_rule(loss, Rule::HrNet, thresh, MinKept::Pixels(min_kept))
     }
 
     /// nnU-Net's `TopKLoss`: the mean over the share of all pixels, ignored ones counted as 0, with the largest loss.
     #[must_use]
     pub const fn top_k(loss: L, fraction: f32) -> Self {
-        Self::with_rule(loss, Rule::TopK { fraction })
+        Self::with_rule(loss, Rule::TopK, 0.0, MinKept::Fraction(fraction))
     }
 
     /// Bootstrapped: the pixels whose weighted loss exceeds a threshold, at least so many.
     #[must_use]
     pub const fn loss_threshold(loss: L, threshold: f32, min_kept: MinKept) -> Self {
-        Self::with_rule(loss, Rule::LossThreshold { threshold, min_kept })
+        Self::with_rule(loss, Rule::LossThreshold, threshold, min_kept)
     }
 
-    const fn with_rule(loss: L, rule: Rule) -> Self {
-        Self { loss, rule, per_image: false }
+    const fn with_rule(loss: L, rule: Rule, thresh: f32, min_kept: MinKept) -> Self {
+        Self { loss, rule, thresh, min_kept, per_image: false }
     }
 
-    /// The threshold: of the probability, in `0..=1`, or of the loss. [`top_k`](Self::top_k) has none.
+    /// The threshold: of the probability in `0..=1`, or of the loss. [`top_k`](Self::top_k) goes by none.
     #[must_use]
-    pub fn with_thresh(mut self, value: f32) -> Self {
-        match &mut self.rule {
-            Rule::Strict { thresh, .. } | Rule::Paddle { thresh, .. } | Rule::HrNet { thresh, .. } => *thresh = value,
-            Rule::LossThreshold { threshold, .. } => *threshold = value,
-            Rule::TopK { .. } => {}
-        }
+    pub const fn with_thresh(mut self, thresh: f32) -> Self {
+        self.thresh = thresh;
         self
     }
 
-    /// How many pixels are kept at least, for [`new`](Self::new) and [`loss_threshold`](Self::loss_threshold).
+    /// How many pixels are kept at least; with [`top_k`](Self::top_k), exactly.
     #[must_use]
-    pub fn with_min_kept(mut self, value: MinKept) -> Self {
-        if let Rule::Strict { min_kept, .. } | Rule::LossThreshold { min_kept, .. } = &mut self.rule {
-            *min_kept = value;
-        }
+    pub const fn with_min_kept(mut self, min_kept: MinKept) -> Self {
+        self.min_kept = min_kept;
         self
     }
 
@@ -212,54 +208,39 @@ impl Selection {
 
 impl<L> Ohem<L> {
     fn check_rule(&self) -> Result<(), Error> {
-        match self.rule {
-            Rule::Strict { thresh, min_kept } => {
-                check_parameter(Parameter::Thresh, &[thresh], unit)?;
-                min_kept.check()
-            }
-            Rule::Paddle { thresh, .. } | Rule::HrNet { thresh, .. } => {
-                check_parameter(Parameter::Thresh, &[thresh], unit)
-            }
-            Rule::TopK { fraction } => check_parameter(Parameter::MinKept, &[fraction], unit),
-            Rule::LossThreshold { threshold, min_kept } => {
-                check_parameter(Parameter::Thresh, &[threshold], exponent)?;
-                min_kept.check()
-            }
-        }
+        let domain = if self.rule == Rule::LossThreshold { exponent } else { unit };
+        check_parameter(Parameter::Thresh, &[self.thresh], domain)?;
+        self.min_kept.check()
     }
 
     /// The pixels to keep of `valid` valid ones, and the divisor, `None` for the sum of the kept ones' weights.
     fn select(&self, keys: &[u32], valid: u32, counters: &mut [u32]) -> (Selection, Option<f32>) {
         let pixels = keys.len();
-        let probability = |thresh: f32| probability_key(thresh, 1.0 - thresh);
+        let cut = probability_key(self.thresh, 1.0 - self.thresh);
+        let wanted = self.min_kept.of(pixels);
+        let least = wanted.min(valid);
         match self.rule {
-            Rule::Strict { thresh, min_kept } => {
-                let below = Selection::below(keys, probability(thresh));
-                let least = min_kept.of(pixels).min(valid);
+            Rule::Strict => {
+                let below = Selection::below(keys, cut);
                 let kept = if below.kept < least { Selection::smallest(keys, least, counters) } else { below };
                 (kept, None)
             }
-            Rule::Paddle { thresh, min_kept } => {
-                let kept = if 0 < min_kept && min_kept < valid {
-                    let last = nth(keys, min_kept.wrapping_sub(1), counters);
-                    Selection::below(keys, last.max(probability(thresh)))
+            Rule::Paddle => {
+                let kept = if 0 < wanted && wanted < valid {
+                    Selection::below(keys, cut.max(nth(keys, wanted.wrapping_sub(1), counters)))
                 } else {
                     Selection::below(keys, IGNORED)
                 };
                 (kept, Some(kept.kept as f32 + 1e-5 * pixels as f32))
             }
-            Rule::HrNet { thresh, min_kept } => {
-                let last = nth(keys, min_kept.max(1).min(valid.saturating_sub(1)), counters);
-                let kept = Selection::below(keys, last.max(probability(thresh)));
+            Rule::HrNet => {
+                let last = nth(keys, wanted.max(1).min(valid.saturating_sub(1)), counters);
+                let kept = Selection::below(keys, cut.max(last));
                 (kept, Some(kept.kept as f32))
             }
-            Rule::TopK { fraction } => {
-                let number = MinKept::Fraction(fraction).of(pixels);
-                (Selection::smallest(keys, number.min(valid), counters), Some(number as f32))
-            }
-            Rule::LossThreshold { threshold, min_kept } => {
-                let above = Selection::below(keys, loss_key(threshold));
-                let least = min_kept.of(pixels).min(valid);
+            Rule::TopK => (Selection::smallest(keys, least, counters), Some(wanted as f32)),
+            Rule::LossThreshold => {
+                let above = Selection::below(keys, loss_key(self.thresh));
                 let kept = if above.kept > least { above } else { Selection::smallest(keys, least, counters) };
                 (kept, Some(kept.kept as f32))
             }
@@ -276,7 +257,7 @@ impl<L> Ohem<L> {
     where
         L: PixelLoss<C>,
     {
-        let by_loss = matches!(self.rule, Rule::TopK { .. } | Rule::LossThreshold { .. });
+        let by_loss = matches!(self.rule, Rule::TopK | Rule::LossThreshold);
         let counters = take(&mut scratch, COUNTERS);
         let keys = take(&mut scratch, range.len());
         let mut valid = 0_u32;

@@ -1,5 +1,6 @@
 //! Losses that are a sum over pixels: what they share.
 
+use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::Sums;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
@@ -134,7 +135,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
         if divisor <= 0.0 {
             return 0.0;
         }
-        let scale = scale / divisor;
+        let scale = bounded(scale / divisor);
         let mut total = Sums::ZERO;
         let samples = batch.samples(0..batch.pixels());
         grad.add_rows(

@@ -4,11 +4,13 @@ use super::{float, take};
 use crate::embeddings::inverse_norm;
 use crate::error::{check_parameter, signed};
 use crate::kernel::dot::{add_scaled, dot};
+use crate::kernel::select::COUNTERS;
 use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::sum::Sums;
 use crate::math::{Libm, Math};
 use crate::memory::Component;
-use crate::sample::{KEY_COUNTERS, Keys, Kind, Pairs};
+use crate::sample::{Keys, Kind, Pairs};
+use crate::scores::check_grad;
 use crate::{Buffer, Embeddings, Error, Memory, Parameter, Scratch};
 use core::marker::PhantomData;
 
@@ -57,7 +59,7 @@ impl sealed::Sealed for Within {}
 
 impl<const D: usize> Contrast<D> for Within {
     fn scratch(&self, anchors: usize) -> usize {
-        Scratch::new(KEY_COUNTERS, 4).words(anchors)
+        Scratch::new(COUNTERS, 4).words(anchors)
     }
 
     fn columns(&self, embeddings: &Embeddings<'_, D>) -> usize {
@@ -103,7 +105,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> sealed::S
 impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<D> for &Memory<C, SLOTS, D, E> {
     fn scratch(&self, anchors: usize) -> usize {
         let slots = C.saturating_mul(SLOTS);
-        Scratch::new(KEY_COUNTERS, 3).words(slots).saturating_add(anchors)
+        Scratch::new(COUNTERS, 3).words(slots).saturating_add(anchors)
     }
 
     fn columns(&self, _: &Embeddings<'_, D>) -> usize {
@@ -152,7 +154,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 ///
 /// Which pixels are anchors is said by [`Embeddings`]; which pairs count by a sampler of [`sample`](crate::sample): `All`,
 /// `Hardest`, `SemiHard`; what the anchors are compared with by [`Within`] or a [`Memory`], whose entries are constants.
-/// A sampler's choice is not differentiated.
+/// A sampler's choice is not differentiated; one that draws by chance draws anew at each call.
 ///
 /// It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has the same verbs, and keeps the same
 /// contract. Cost: some 3 M² D multiply-adds for value and gradient of M anchors, M² D for the value; no matrix is held.
@@ -197,14 +199,14 @@ impl PixelContrast {
     /// Words of scratch for a number of anchors contrasted [`Within`] themselves, at compile time.
     #[must_use]
     pub const fn scratch_len(anchors: usize) -> usize {
-        Scratch::new(KEY_COUNTERS, 4).words(anchors)
+        Scratch::new(COUNTERS, 4).words(anchors)
     }
 
     /// Words of scratch for a number of anchors contrasted with a memory of so many slots in all its classes, at compile
     /// time.
     #[must_use]
     pub const fn memory_scratch_len(anchors: usize, slots: usize) -> usize {
-        Scratch::new(KEY_COUNTERS, 3).words(slots).saturating_add(anchors)
+        Scratch::new(COUNTERS, 3).words(slots).saturating_add(anchors)
     }
 }
 
@@ -276,7 +278,7 @@ impl<M: Math> PixelContrast<M> {
     ) -> Result<f32, Error> {
         check_parameter(Parameter::Scale, &[scale], signed)?;
         self.check(embeddings, &contrast, pairs, scratch)?;
-        check_grad(embeddings, grad)?;
+        check_grad(grad, embeddings.rows())?;
         Ok(self.run(embeddings, &contrast, pairs, scale, Some(grad), scratch))
     }
 
@@ -293,7 +295,7 @@ impl<M: Math> PixelContrast<M> {
         scratch: &mut [u32],
     ) -> Result<f32, Error> {
         self.check(embeddings, &contrast, pairs, scratch)?;
-        check_grad(embeddings, grad)?;
+        check_grad(grad, embeddings.rows())?;
         grad.as_flattened_mut().fill(0.0);
         Ok(self.run(embeddings, &contrast, pairs, 1.0, Some(grad), scratch))
     }
@@ -313,7 +315,7 @@ impl<M: Math> PixelContrast<M> {
         if got < needed {
             return Err(Error::Length { buffer: Buffer::Scratch, needed, got });
         }
-        let without_length = |(pixel, row, _)| inverse_norm(row).is_none().then_some(pixel);
+        let without_length = |(pixel, row, _)| inverse_norm::<M, D>(row).is_none().then_some(pixel);
         match embeddings.iter().filter(|_| self.normalizing).find_map(without_length) {
             Some(pixel) => Err(Error::Embedding { pixel }),
             None => Ok(()),
@@ -330,14 +332,14 @@ impl<M: Math> PixelContrast<M> {
         mut scratch: &mut [u32],
     ) -> f32 {
         let (anchors, columns) = (embeddings.anchors(), contrast.columns(embeddings));
-        let counters = take(&mut scratch, KEY_COUNTERS);
+        let counters = take(&mut scratch, COUNTERS);
         let inverse = take(&mut scratch, anchors);
         let similarities = take(&mut scratch, columns);
         let keys = take(&mut scratch, columns);
         let list = take(&mut scratch, columns);
         for (anchor, slot) in inverse.iter_mut().enumerate() {
             let norm = embeddings.anchor(anchor).filter(|_| self.normalizing);
-            *slot = norm.and_then(|(_, row, _)| inverse_norm(row)).unwrap_or(1.0).to_bits();
+            *slot = norm.and_then(|(_, row, _)| inverse_norm::<M, D>(row)).unwrap_or(1.0).to_bits();
         }
         let with_positive = Self::with_positive(embeddings, contrast, columns, counters);
         if with_positive == 0 {
@@ -453,9 +455,4 @@ fn log_sum_exp<M: Math>(terms: impl Iterator<Item = f32> + Clone) -> f32 {
     }
     let [sum] = sum.total();
     largest + M::ln(sum)
-}
-
-fn check_grad<const D: usize>(embeddings: &Embeddings<'_, D>, grad: &[[f32; D]]) -> Result<(), Error> {
-    let (needed, got) = (embeddings.rows(), grad.len());
-    if needed == got { Ok(()) } else { Err(Error::Length { buffer: Buffer::Grad, needed, got }) }
 }

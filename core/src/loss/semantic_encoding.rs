@@ -6,7 +6,8 @@ use crate::kernel::softmax::sum;
 use crate::kernel::sum::Sums;
 use crate::labels::{channel, is_class};
 use crate::math::{Libm, Math};
-use crate::{Buffer, Error, Labels, Parameter};
+use crate::scores::check_grad;
+use crate::{Error, Labels, Parameter};
 use core::marker::PhantomData;
 
 /// Semantic encoding loss: binary cross entropy between presence logits of an image and the classes that its labels hold.
@@ -17,7 +18,7 @@ use core::marker::PhantomData;
 /// ```
 ///
 /// It takes one row of `C` logits an image, not one a pixel, so it is no [`Loss`](crate::Loss); it has the same verbs, and
-/// keeps the same contract. Every class weighs the same however few pixels it has, which is what makes it an answer to
+/// keeps the same contract, but that images count here and not pixels. Every class weighs the same however few pixels it has, which is what makes it an answer to
 /// imbalance.
 ///
 /// Ignored pixels mark no class. An image without a valid pixel is skipped, and N counts the others; with
@@ -117,7 +118,7 @@ impl<const C: usize, M: Math> SemanticEncoding<C, M> {
     ) -> Result<f32, Error> {
         check_parameter(Parameter::Scale, &[scale], signed)?;
         let images = self.check(presence_logits, labels)?;
-        check_grad(presence_logits, grad)?;
+        check_grad(grad, presence_logits.len())?;
         Ok(self.accumulate(presence_logits, labels, images, add_to(grad, scale)))
     }
 
@@ -132,7 +133,7 @@ impl<const C: usize, M: Math> SemanticEncoding<C, M> {
         grad: &mut [[f32; C]],
     ) -> Result<f32, Error> {
         let images = self.check(presence_logits, labels)?;
-        check_grad(presence_logits, grad)?;
+        check_grad(grad, presence_logits.len())?;
         grad.as_flattened_mut().fill(0.0);
         Ok(self.accumulate(presence_logits, labels, images, add_to(grad, 1.0)))
     }
@@ -205,11 +206,6 @@ impl<const C: usize, M: Math> SemanticEncoding<C, M> {
         }
         sum(total.total()) / divisor
     }
-}
-
-fn check_grad<const C: usize>(presence_logits: &[[f32; C]], grad: &[[f32; C]]) -> Result<(), Error> {
-    let (needed, got) = (presence_logits.len(), grad.len());
-    if needed == got { Ok(()) } else { Err(Error::Length { buffer: Buffer::Grad, needed, got }) }
 }
 
 fn add_to<const C: usize>(grad: &mut [[f32; C]], scale: f32) -> impl FnMut(usize, [f32; C]) {

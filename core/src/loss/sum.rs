@@ -1,5 +1,6 @@
 //! Weighted sums of losses.
 
+use super::bounded;
 use crate::error::{check_parameter, signed};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
 
@@ -44,6 +45,7 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         scratch: &mut [u32],
     ) -> f32 {
         let Self((a, first), (b, second)) = self;
-        a * first.accumulate(batch, scale * a, grad, scratch) + b * second.accumulate(batch, scale * b, grad, scratch)
+        a * first.accumulate(batch, bounded(scale * a), grad, scratch)
+            + b * second.accumulate(batch, bounded(scale * b), grad, scratch)
     }
 }
