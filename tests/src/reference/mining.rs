@@ -56,11 +56,13 @@ pub struct Mining {
 }
 
 impl Mining {
-    fn group(&self, batch: &Batch<'_>, range: Range<usize>) -> f64 {
+    /// The pixels of a range that are kept, hardest first, and what their sum is divided by.
+    #[must_use]
+    pub fn kept(&self, batch: &Batch<'_>, range: Range<usize>) -> (Vec<usize>, f64) {
         let all = range.len();
         let mut valid = batch.valid(range);
         if valid.is_empty() {
-            return 0.0;
+            return (valid, 0.0);
         }
         let losses = self.loss.per_pixel(batch);
         let p: Vec<f64> = self.surprise.per_pixel(batch).iter().map(|surprise| (-surprise).exp()).collect();
@@ -94,7 +96,14 @@ impl Mining {
                 (kept, kept as f64)
             }
         };
-        let total: f64 = valid[..kept].iter().map(|&pixel| losses[pixel]).sum();
+        valid.truncate(kept);
+        (valid, divisor)
+    }
+
+    fn group(&self, batch: &Batch<'_>, range: Range<usize>) -> f64 {
+        let (kept, divisor) = self.kept(batch, range);
+        let losses = self.loss.per_pixel(batch);
+        let total: f64 = kept.iter().map(|&pixel| losses[pixel]).sum();
         if divisor == 0.0 { 0.0 } else { total / divisor }
     }
 }
