@@ -17,9 +17,11 @@ fn main() {
 #[cfg(target_os = "none")]
 #[allow(unsafe_code, reason = "the entry point's name, and the symbol that must not be needed")]
 mod proof {
+    use core::convert::Infallible;
     use core::hint::black_box;
+    use rand_core::TryRng;
     use scarce::metrics::Confusion;
-    use scarce::sample::{All, Hardest, SemiHard, Stride, segmentation_aware};
+    use scarce::sample::{All, Draw, Hardest, Random, SemiHard, Stride, segmentation_aware};
     use scarce::{
         Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz,
         LovaszHinge, Memory, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, SemanticEncoding,
@@ -88,12 +90,14 @@ mod proof {
     fn train_planes<const C: usize, L: Loss<C>>(loss: L) -> Result<f32, Error> {
         let logits = black_box([0.5; PIXELS * CLASSES]);
         let labels = black_box([1_u8; PIXELS]);
+        let labels = labels.get(..opaque(PIXELS)).unwrap_or_default();
         let mut grad = black_box([0.0; PIXELS * CLASSES]);
         let mut scratch = black_box([0_u32; 1024]);
+        let scratch = scratch.get_mut(..opaque(1024)).unwrap_or_default();
         let planes = Planes::<C>::new(logits.get(..opaque(PIXELS * C)).unwrap_or_default(), opaque(2))?;
         let mut grad = PlanesMut::<C>::new(grad.get_mut(..opaque(PIXELS * C)).unwrap_or_default(), opaque(2))?;
-        let batch = Batch::new(&planes, Labels::new(&labels))?.with_images(opaque(2))?;
-        let value = black_box(loss).value_and_grad(&batch, &mut grad, &mut scratch)?;
+        let batch = Batch::new(&planes, Labels::new(labels))?.with_images(opaque(2))?;
+        let value = black_box(loss).value_and_grad(&batch, &mut grad, scratch)?;
         black_box(&grad);
         Ok(value)
     }
@@ -123,6 +127,10 @@ mod proof {
         let logits = black_box([[0.5; CLASSES]; 3]);
         confusion.observe_scores(&Batch::new(&logits, Labels::new(black_box(&[0, 1, 2])))?);
         confusion.merge(&black_box(confusion));
+        let logits = black_box([[0.5]; 3]);
+        let mut binary = Confusion::<2>::new();
+        binary.observe_logits(&Batch::new(&logits, Labels::new(black_box(&[0, 1, 1])))?);
+        black_box(binary.iou(opaque(1)));
         let scores =
             [confusion.mean_iou(), confusion.dice(opaque(1)), confusion.pixel_accuracy(), confusion.iou(opaque(9))];
         let mut increments = black_box([0.0; 3]);
@@ -172,15 +180,47 @@ mod proof {
         memory.push_means(&all);
         memory.push(black_box(3), black_box(&[1.0; 8]))?;
         let memory = black_box(memory);
+        let mut floats = Memory::<CLASSES, 4, 8>::new();
+        floats.push(black_box(1), black_box(&[1.0; 8]))?;
+        let floats = black_box(floats);
         let loss = black_box(PixelContrast::new().with_base_temperature(0.07).normalizing());
         let mut hardest = black_box(Hardest { positives: 3, negatives: 5 });
         let mut semi_hard = black_box(SemiHard::new(3, 5, Stride));
         let total = loss.value_and_grad(&embeddings, Within, &mut All, grad, scratch)?
             + loss.add_grad(&embeddings, Within, &mut hardest, black_box(0.5), grad, scratch)?
             + loss.add_grad(&embeddings, &memory, &mut semi_hard, black_box(0.5), grad, scratch)?
-            + loss.value(&all, Within, &mut All, scratch)?;
+            + loss.value(&all, Within, &mut All, scratch)?
+            + black_box(PixelContrast::new()).value_and_grad(&embeddings, &floats, &mut All, grad, scratch)?;
         black_box(&grad);
-        Ok(total)
+        let mut chance = Random(Weyl(black_box(1)));
+        chance.draw(anchors.get_mut(..opaque(32)).unwrap_or_default(), opaque(5));
+        let logits = black_box([[0.5; CLASSES]; PIXELS]);
+        let kept = Ohem::new(CrossEntropy::new()).kept(&Batch::new(&logits, labels)?, scratch)?;
+        Ok(total + kept as f32 + black_box(anchors)[0] as f32)
+    }
+
+    /// A generator without arithmetic that could panic.
+    struct Weyl(u32);
+
+    impl TryRng for Weyl {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            self.0 = self.0.wrapping_add(0x9e37_79b9);
+            Ok(self.0)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            let high = u64::from(self.try_next_u32()?);
+            Ok(high << 32 | u64::from(self.try_next_u32()?))
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            for byte in bytes {
+                *byte = self.try_next_u32()?.to_le_bytes()[0];
+            }
+            Ok(())
+        }
     }
 
     fn planted_panic() -> f32 {
