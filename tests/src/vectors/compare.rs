@@ -1,6 +1,6 @@
 //! How far numbers of the library are from a peer's.
 
-use super::json::{Outcome, floats};
+use super::json::{Number, Outcome, floats};
 use crate::tolerance::Tolerance;
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -45,6 +45,15 @@ impl Errors {
         let whole = whole.max(sum_errors(outcome, grad, slack, channels)?);
         Ok(Self { element, whole, ..self })
     }
+
+    /// The same, and the errors of one gradient of several.
+    pub(super) fn with_part(self, truth: &[Number], grad: &[f64], bounds: Tolerance) -> Result<Self> {
+        ensure!(truth.len() == grad.len(), "{} elements of a gradient, not {}", truth.len(), grad.len());
+        let elements: Vec<(usize, f64)> = floats(truth).into_iter().enumerate().collect();
+        let largest = largest(&elements);
+        let (element, whole) = Gradient { elements, largest }.errors(grad, &vec![0.0; grad.len()], bounds);
+        Ok(Self { element: self.element.max(element), whole: self.whole.max(whole), ..self })
+    }
 }
 
 /// The largest of some errors; one that is no number counts as infinite.
@@ -75,7 +84,7 @@ impl Gradient {
             }
             (None, None) => bail!("no gradient"),
         };
-        let largest = elements.iter().fold(0.0, |largest: f64, (_, element)| largest.max(element.abs()));
+        let largest = largest(&elements);
         if let Some(written) = outcome.grad_max_abs {
             ensure!(largest <= written.0, "grad_max_abs is not the largest element");
         }
@@ -94,6 +103,10 @@ impl Gradient {
         let norm = self.elements.iter().map(|&(_, truth)| square(truth)).sum::<f64>().sqrt();
         (largest, distance / (norm + SMALLEST / bounds.whole))
     }
+}
+
+fn largest(elements: &[(usize, f64)]) -> f64 {
+    elements.iter().fold(0.0, |largest: f64, (_, element)| largest.max(element.abs()))
 }
 
 /// The errors of the sums that a file gives of the whole gradient.

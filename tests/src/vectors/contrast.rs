@@ -46,8 +46,7 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     Ok(Verdict::Compared { errors, passed: errors.are_within(bounds) })
 }
 
-/// Embeddings of images, of which a sampler takes some for anchors: the same ones as the peer, and the same loss. The file
-/// has not checked the gradient.
+/// Embeddings of images, of which a sampler takes some for anchors: the same ones as the peer, and the same loss.
 pub(super) fn judge_sampled(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     let mut params = Params::new(&outcome.params);
     let (contrast, sampler) =
@@ -57,18 +56,23 @@ pub(super) fn judge_sampled(case: &Case, outcome: &Outcome) -> Result<Verdict> {
         };
     let images = case.images.context("no images")?;
     let size = case.pixels_per_image.context("no pixels_per_image")?;
-    let labels = labels(case.labels.as_ref().context("no labels")?)?;
-    let predictions = self::labels(case.predictions.as_ref().context("no predictions")?)?;
+    let classes = labels(case.labels.as_ref().context("no labels")?)?;
+    let predictions = labels(case.predictions.as_ref().context("no predictions")?)?;
+    ensure!(predictions.len() == classes.len(), "{} predictions", predictions.len());
     let rows = Rows::of(case, images * size)?;
-    let labels = Labels::new(&labels).ignoring(sampler.ignore);
+    let labels = Labels::new(&classes).ignoring(sampler.ignore);
     let anchors = sampler.sample(labels, &predictions, images)?;
-    check_anchors(outcome, &anchors, size)?;
+    check_anchors(outcome, &anchors, size, &classes, &predictions)?;
     let Some(found) = for_dimensions!(rows.dimension, loss(&contrast, &rows, labels, &anchors)) else {
         return Ok(not_compiled(rows.dimension));
     };
-    let (value, _) = found?;
+    let (value, grad) = found?;
     let bounds = tolerance(Family::PixelContrast);
-    let errors = Errors::of_values(outcome, &[f64::from(value)], bounds)?;
+    let mut errors = Errors::of_values(outcome, &[f64::from(value)], bounds)?;
+    if outcome.trusts_gradient() {
+        let grad: Vec<f64> = grad.into_iter().map(f64::from).collect();
+        errors = errors.with_gradient(outcome, &grad, rows.dimension, &vec![PEERS_ROUNDING; grad.len()], bounds)?;
+    }
     Ok(Verdict::Compared { errors, passed: errors.are_within(bounds) })
 }
 
@@ -131,19 +135,45 @@ impl Sampler {
     }
 }
 
-/// Each group must hold the pixels that the peer's group holds; their order in it is the permutation's.
-fn check_anchors(outcome: &Outcome, anchors: &[u32], image_pixels: usize) -> Result<()> {
-    let views = outcome.views.context("no views")?.max(1);
-    let image_of_group = outcome.anchor_image.as_ref().context("no anchor_image")?;
-    let expected = outcome.sampled_pixel.as_ref().context("no sampled_pixel")?;
-    ensure!(anchors.len() == expected.len(), "{} anchors, the peer has {}", anchors.len(), expected.len());
-    let groups = anchors.chunks(views).zip(expected.chunks(views)).zip(image_of_group);
-    for ((found, expected), image) in groups {
-        let mut found: Vec<usize> = found.iter().map(|&pixel| pixel as usize).collect();
-        let mut expected: Vec<usize> = expected.iter().map(|pixel| image * image_pixels + pixel).collect();
-        found.sort_unstable();
-        expected.sort_unstable();
-        ensure!(found == expected, "anchors {found:?}, the peer has {expected:?}");
+/// Each group must be of the image and class of the peer's, and hold the same pixels, first those that are hard.
+fn check_anchors(
+    outcome: &Outcome,
+    anchors: &[u32],
+    image_pixels: usize,
+    classes: &[u8],
+    predictions: &[u8],
+) -> Result<()> {
+    let number = outcome.anchors.context("no anchors")?;
+    let views = outcome.views.context("no views")?;
+    let images = outcome.anchor_image.as_ref().context("no anchor_image")?;
+    let labels = labels(outcome.anchor_labels.as_ref().context("no anchor_labels")?)?;
+    let hard = outcome.hard_kept.as_ref().context("no hard_kept")?;
+    let easy = outcome.easy_kept.as_ref().context("no easy_kept")?;
+    let pixels = outcome.sampled_pixel.as_ref().context("no sampled_pixel")?;
+    let lengths = [images.len(), labels.len(), hard.len(), easy.len()];
+    ensure!(lengths == [number; 4] && pixels.len() == number * views, "{number} groups are said to be {lengths:?}");
+    ensure!(anchors.len() == pixels.len(), "{} anchors, the peer has {}", anchors.len(), pixels.len());
+    for (group, (found, expected)) in anchors.chunks(views.max(1)).zip(pixels.chunks(views.max(1))).enumerate() {
+        let (hard, image) = (hard[group], images[group]);
+        let found: Vec<usize> = found.iter().map(|&pixel| pixel as usize).collect();
+        let expected: Vec<usize> = expected.iter().map(|pixel| image * image_pixels + pixel).collect();
+        ensure!(hard + easy[group] == views, "{hard} hard and {} easy ones of {views}", easy[group]);
+        ensure!(found.iter().all(|&pixel| classes[pixel] == labels[group]), "group {group} is not of one class");
+        let is_hard: Vec<bool> = found.iter().map(|&pixel| predictions[pixel] != classes[pixel]).collect();
+        ensure!(
+            is_hard.iter().take_while(|&&is_hard| is_hard).count() == hard,
+            "group {group}: {hard} hard ones first"
+        );
+        ensure!(
+            is_hard.iter().filter(|&&is_hard| is_hard).count() == hard,
+            "group {group} has more than {hard} hard ones"
+        );
+        for kind in [0..hard, hard..views] {
+            let (found, expected) = (&found[kind.clone()], &expected[kind]);
+            // The peers permute even those of which all are taken.
+            let same = found == expected || found.iter().rev().eq(expected);
+            ensure!(same, "group {group}: {found:?}, the peer has {expected:?}");
+        }
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ fn presence_loss<const C: usize>(images: &Images, weights: &[f32]) -> Result<(f3
     Ok((value, grad.into_flattened()))
 }
 
-/// CE(logits) + a · CE(auxiliary logits) + b · SE(presence logits). The file has not checked the gradients.
+/// CE(logits) + a · CE(auxiliary logits) + b · SE(presence logits), and the gradient of each head.
 pub(super) fn judge_total(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     let images = Images::of(case)?;
     let shares = match shares(outcome) {
@@ -94,11 +94,19 @@ pub(super) fn judge_total(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     let [Some(logits), Some(auxiliary)] = heads else {
         return Err(anyhow!("no logits or no aux_logits"));
     };
-    let Some(value) = for_channels!(images.classes, total_loss(&images, [&logits, &auxiliary], shares)) else {
+    let Some(found) = for_channels!(images.classes, total_loss(&images, [&logits, &auxiliary], shares)) else {
         return Ok(not_compiled(images.classes));
     };
+    let (value, grads) = found?;
     let bounds = tolerance(Family::CrossEntropy);
-    let errors = Errors::of_values(outcome, &[f64::from(value?)], bounds)?;
+    let mut errors = Errors::of_values(outcome, &[f64::from(value)], bounds)?;
+    if outcome.trusts_gradient() {
+        let truths = [&outcome.grad_logits, &outcome.grad_aux_logits, &outcome.grad_se_logits];
+        for (truth, grad) in truths.into_iter().zip(grads) {
+            let grad: Vec<f64> = grad.into_iter().map(f64::from).collect();
+            errors = errors.with_part(truth.as_deref().context("no gradient of a head")?, &grad, bounds)?;
+        }
+    }
     Ok(Verdict::Compared { errors, passed: errors.are_within(bounds) })
 }
 
@@ -113,15 +121,26 @@ fn shares(outcome: &Outcome) -> Result<[f32; 2], Refusal> {
     Ok([auxiliary as f32, presence as f32])
 }
 
-fn total_loss<const C: usize>(images: &Images, heads: [&[f32]; 2], [auxiliary, presence]: [f32; 2]) -> Result<f32> {
-    let cross_entropy = |logits: &[f32]| {
+/// The loss, and its gradient with respect to both heads and the presence logits.
+fn total_loss<const C: usize>(
+    images: &Images,
+    [main, second]: [&[f32]; 2],
+    [auxiliary, presence]: [f32; 2],
+) -> Result<(f32, [Vec<f32>; 3])> {
+    let cross_entropy = |logits: &[f32], share: f32| {
         let (rows, _) = logits.as_chunks::<C>();
-        CrossEntropy::new().value(&Batch::new(rows, images.labels())?, &mut [])
+        let mut grad = vec![[0.0; C]; rows.len()];
+        let batch = Batch::new(rows, images.labels())?;
+        let value = CrossEntropy::new().add_grad(&batch, share, grad.as_mut_slice(), &mut [])?;
+        Ok((share * value, grad.into_flattened()))
     };
-    let [main, second] = heads.map(cross_entropy);
+    let (main, main_grad) = cross_entropy(main, 1.0).map_err(refused)?;
+    let (second, second_grad) = cross_entropy(second, auxiliary).map_err(refused)?;
     let (rows, _) = images.logits.as_chunks::<C>();
-    let third = SemanticEncoding::<C>::new().counting_empty_images().value(rows, images.labels());
-    Ok(main.map_err(refused)? + auxiliary * second.map_err(refused)? + presence * third.map_err(refused)?)
+    let mut grad = vec![[0.0; C]; rows.len()];
+    let loss = SemanticEncoding::<C>::new().counting_empty_images();
+    let third = loss.add_grad(rows, images.labels(), presence, &mut grad).map_err(refused)?;
+    Ok((main + second + presence * third, [main_grad, second_grad, grad.into_flattened()]))
 }
 
 fn refused(error: scarce::Error) -> anyhow::Error {
