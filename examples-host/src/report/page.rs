@@ -43,6 +43,9 @@ pub(super) fn render(dataset: &Dataset, experiment: &Experiment, charts: &[Figur
             body {
                 h1 { (title) }
                 p { (conditions(dataset, experiment)) }
+                @if experiment.seeds.len() == 1 {
+                    p { "One seed tells little of a loss that now and then misses the rare class altogether: try --seeds 3." }
+                }
                 h2 { "The data" }
                 (shares(dataset, experiment))
                 h2 { "Scores on the test images, after the last step" }
