@@ -27,6 +27,8 @@ pub enum Buffer {
     Logits,
     /// The gradient with respect to the logits.
     LogitGradient,
+    /// The gradient with respect to the features, of losses that take those and not the logits.
+    FeatureGradient,
     /// The normalised image.
     Normalized,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Buffer {
             Self::Features => "features",
             Self::Logits => "logits",
             Self::LogitGradient => "gradient of the logits",
+            Self::FeatureGradient => "gradient of the features",
             Self::Normalized => "normalised image",
         })
     }

@@ -80,11 +80,17 @@ impl<const FEATURES: usize, const CLASSES: usize> Head<FEATURES, CLASSES> {
         Ok(())
     }
 
-    /// Replaces the features, outputs of a ReLU, by the gradient with respect to what the ReLU took.
-    pub(crate) fn backpropagate(&self, logit_gradient: &[[f32; CLASSES]], features: &mut [[f32; FEATURES]]) {
-        for (pixel, scores) in features.iter_mut().zip(logit_gradient) {
-            for (feature, weights) in pixel.iter_mut().zip(&self.weights) {
-                let slope = weights.iter().zip(scores).fold(0.0, |sum, (&weight, &score)| sum + weight * score);
+    /// Replaces the features, outputs of a ReLU, by the gradient with respect to what the ReLU took: from each pixel's
+    /// `direct` gradient, which does not come through the logits, the classes added in order.
+    pub(crate) fn backpropagate(
+        &self,
+        logit_gradient: &[[f32; CLASSES]],
+        direct: impl Iterator<Item = [f32; FEATURES]>,
+        features: &mut [[f32; FEATURES]],
+    ) {
+        for ((pixel, scores), direct) in features.iter_mut().zip(logit_gradient).zip(direct) {
+            for ((feature, weights), direct) in pixel.iter_mut().zip(&self.weights).zip(direct) {
+                let slope = weights.iter().zip(scores).fold(direct, |sum, (&weight, &score)| sum + weight * score);
                 *feature = if *feature > 0.0 { slope } else { 0.0 };
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::error::check_length;
 use crate::{Buffer, Convolution, Head, LengthError, Parameters, Shape};
-use core::array;
+use core::{array, iter};
 use rand_core::Rng;
 
 /// A fully convolutional segmentation network.
@@ -92,12 +92,43 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
         logit_gradient: &[[f32; CLASSES]],
         gradient: &mut Self,
     ) -> Result<(), LengthError> {
+        self.backpropagate(input, shape, activations, logit_gradient, iter::repeat([0.0; HIDDEN]), gradient)
+    }
+
+    /// As [`backward`](Self::backward), of an objective that depends on the features of
+    /// [`forward_features`](Self::forward_features) in another way too than through the logits: `feature_gradient` is the
+    /// gradient of that part, with respect to the features.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward), and if `feature_gradient` has not one element a pixel.
+    pub fn backward_with_features(
+        &self,
+        input: &[[f32; INPUTS]],
+        shape: Shape,
+        activations: &mut [[f32; HIDDEN]],
+        logit_gradient: &[[f32; CLASSES]],
+        feature_gradient: &[[f32; HIDDEN]],
+        gradient: &mut Self,
+    ) -> Result<(), LengthError> {
+        check_length(Buffer::FeatureGradient, shape.pixels(), feature_gradient.len())?;
+        self.backpropagate(input, shape, activations, logit_gradient, feature_gradient.iter().copied(), gradient)
+    }
+
+    fn backpropagate(
+        &self,
+        input: &[[f32; INPUTS]],
+        shape: Shape,
+        activations: &mut [[f32; HIDDEN]],
+        logit_gradient: &[[f32; CLASSES]],
+        feature_gradient: impl Iterator<Item = [f32; HIDDEN]>,
+        gradient: &mut Self,
+    ) -> Result<(), LengthError> {
         check_length(Buffer::Input, shape.pixels(), input.len())?;
         check_length(Buffer::Activations, Self::activations_len(shape), activations.len())?;
         check_length(Buffer::LogitGradient, shape.pixels(), logit_gradient.len())?;
         let (mut rest, mut layer) = split_last(activations, shape);
         self.head.backward(layer, logit_gradient, &mut gradient.head)?;
-        self.head.backpropagate(logit_gradient, layer);
+        self.head.backpropagate(logit_gradient, feature_gradient, layer);
         let dilations = dilations::<DEEP>();
         let deep = self.deep.iter().zip(&mut gradient.deep).zip(&dilations);
         for ((convolution, gradient), &dilation) in deep.rev() {

@@ -36,31 +36,41 @@ fn check<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const D
     for (seed, shape) in (0..).zip(SHAPES) {
         let case = Case::<INPUTS, HIDDEN, CLASSES, DEEP>::new(shape, seed);
         let (logits, gradient) = case.run();
+        let gradient_with_features = case.gradient_with_features();
         let reference = case.reference();
         let name = format!("{INPUTS} -> {HIDDEN} x {} -> {CLASSES}, {shape:?}", DEEP + 1);
 
         let expected = reference.logits(&flat(&case.input), shape);
         assert_close(&flat(&logits), &expected, 2e-6, &format!("{name}: logits"));
 
-        // The objective is piecewise linear in each parameter alone, so the differences are exact up to rounding.
-        let slopes = flat(&case.slopes);
-        let objective = |reference: &Reference| -> f64 {
-            reference.logits(&flat(&case.input), shape).iter().zip(&slopes).map(|(score, slope)| score * slope).sum()
+        // The objectives, of the logits alone and of the features as well, are piecewise linear in each parameter alone, so
+        // the differences are exact up to rounding.
+        let dot = |values: &[f64], slopes: &[f64]| values.iter().zip(slopes).map(|(value, slope)| value * slope).sum();
+        let objectives = |reference: &Reference| -> [f64; 2] {
+            let (features, logits) = reference.features_and_logits(&flat(&case.input), shape);
+            let of_logits: f64 = dot(&logits, &flat(&case.slopes));
+            let of_features: f64 = dot(&features, &flat(&case.feature_slopes));
+            [of_logits, of_logits + of_features]
         };
         let step = 1e-6;
-        let (mut gradients, mut differences) = (Vec::new(), Vec::new());
+        let (mut gradients, mut differences) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
         // Each parameter at one of the shapes.
-        let parameters = gradient.parameters().copied().enumerate().skip(seed as usize).step_by(SHAPES.len());
-        for (parameter, slope) in parameters {
+        let slopes = gradient.parameters().zip(gradient_with_features.parameters());
+        for (parameter, (&alone, &with_features)) in slopes.enumerate().skip(seed as usize).step_by(SHAPES.len()) {
             let [below, above] = [-step, step].map(|step| {
                 let mut moved = reference.clone();
                 moved.parameters[parameter] += step;
-                objective(&moved)
+                objectives(&moved)
             });
-            gradients.push(f64::from(slope));
-            differences.push((above - below) / (2.0 * step));
+            for (objective, slope) in [alone, with_features].into_iter().enumerate() {
+                gradients[objective].push(f64::from(slope));
+                differences[objective].push((above[objective] - below[objective]) / (2.0 * step));
+            }
         }
-        assert_close(&gradients, &differences, 2e-6, &format!("{name}: gradient"));
+        for ((gradients, differences), of) in gradients.iter().zip(&differences).zip(["logits", "logits and features"])
+        {
+            assert_close(gradients, differences, 2e-6, &format!("{name}: gradient of {of}"));
+        }
     }
 }
 
@@ -136,10 +146,30 @@ fn wrong_lengths_are_refused_before_anything_is_written() {
             if wrong != Buffer::Logits {
                 assert_eq!(network.backward(&input, shape, &mut activations, &slopes, &mut gradient), error);
             }
+            let feature_slopes = [[1.0; 3]; 20];
+            if wrong != Buffer::Logits {
+                let result = network.backward_with_features(
+                    &input,
+                    shape,
+                    &mut activations,
+                    &slopes,
+                    &feature_slopes,
+                    &mut gradient,
+                );
+                assert_eq!(result, error);
+            }
             assert!(activations.iter().all(|&values| values == [7.0; 3]));
             assert!(logits.iter().all(|&scores| scores == [7.0; 2]));
             assert_eq!(gradient, Tiny::zeros());
         }
+    }
+    let (mut activations, mut gradient) = ([[7.0; 3]; 40], Tiny::zeros());
+    for got in [0, 19, 21, 40] {
+        let (input, slopes, feature_slopes) = ([[1.0; 2]; 20], [[1.0; 2]; 20], vec![[1.0; 3]; got]);
+        let result =
+            network.backward_with_features(&input, shape, &mut activations, &slopes, &feature_slopes, &mut gradient);
+        assert_eq!(result, Err(LengthError { buffer: Buffer::FeatureGradient, needed: 20, got }));
+        assert_eq!((activations, &gradient), ([[7.0; 3]; 40], &Tiny::zeros()));
     }
     let head = Head::<3, 2>::zeros();
     let error = |buffer| Err(LengthError { buffer, needed: 4, got: 5 });
@@ -197,6 +227,7 @@ struct Case<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, cons
     shape: Shape,
     input: Vec<[f32; INPUTS]>,
     slopes: Vec<[f32; CLASSES]>,
+    feature_slopes: Vec<[f32; HIDDEN]>,
 }
 
 impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP: usize>
@@ -210,7 +241,8 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
         network.parameters_mut().for_each(|parameter| *parameter += 0.1 * number());
         let input = (0..shape.pixels()).map(|_| [(); INPUTS].map(|()| number())).collect();
         let slopes = (0..shape.pixels()).map(|_| [(); CLASSES].map(|()| number())).collect();
-        Self { network, shape, input, slopes }
+        let feature_slopes = (0..shape.pixels()).map(|_| [(); HIDDEN].map(|()| number())).collect();
+        Self { network, shape, input, slopes, feature_slopes }
     }
 
     fn activations(&self) -> Vec<[f32; HIDDEN]> {
@@ -227,10 +259,21 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
     fn add_gradient(&self, gradient: &mut Network<INPUTS, HIDDEN, CLASSES, DEEP>) -> Vec<[f32; CLASSES]> {
         let mut activations = self.activations();
         let mut logits = vec![[f32::NAN; CLASSES]; self.shape.pixels()];
-        let Self { network, shape, input, slopes } = self;
+        let Self { network, shape, input, slopes, .. } = self;
         network.forward(input, *shape, &mut activations, &mut logits).expect("lengths fit");
         network.backward(input, *shape, &mut activations, slopes, gradient).expect("lengths fit");
         logits
+    }
+
+    fn gradient_with_features(&self) -> Network<INPUTS, HIDDEN, CLASSES, DEEP> {
+        let mut activations = self.activations();
+        let mut gradient = Network::zeros();
+        let Self { network, shape, input, slopes, feature_slopes } = self;
+        network.forward_features(input, *shape, &mut activations).expect("lengths fit");
+        network
+            .backward_with_features(input, *shape, &mut activations, slopes, feature_slopes, &mut gradient)
+            .expect("lengths fit");
+        gradient
     }
 
     fn reference(&self) -> Reference {
@@ -252,6 +295,10 @@ struct Reference {
 
 impl Reference {
     fn logits(&self, input: &[f64], shape: Shape) -> Vec<f64> {
+        self.features_and_logits(input, shape).1
+    }
+
+    fn features_and_logits(&self, input: &[f64], shape: Shape) -> (Vec<f64>, Vec<f64>) {
         let [inputs, hidden, classes] = self.channels;
         let mut next = 0;
         let mut values = self.layer(&mut next, input, shape, [inputs, hidden], 3, 1);
@@ -262,7 +309,7 @@ impl Reference {
         values.iter_mut().for_each(|value| *value = value.max(0.0));
         let logits = self.layer(&mut next, &values, shape, [hidden, classes], 1, 1);
         assert_eq!(next, self.parameters.len());
-        logits
+        (values, logits)
     }
 
     /// A convolution with a `side` × `side` kernel whose parameters begin at `next`.
