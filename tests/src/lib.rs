@@ -5,3 +5,8 @@ pub mod patterns;
 pub mod reference;
 pub mod tolerance;
 pub mod vectors;
+
+/// The README's code, so that it is compiled as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
 //! The README's table of scratch is what the library says.
 
 use scarce::{
-    BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, Ohem, Overlap, PixelContrast, Probabilities,
-    Sigmoid, SigmoidFocal, Softmax, scratch_len,
+    BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, Ohem, Overlap, PixelContrast,
+    Probabilities, Sigmoid, SigmoidFocal, Softmax, scratch_len,
 };
 
 const README: &str = include_str!("../../README.md");
