@@ -29,17 +29,21 @@ impl<const C: usize> Kit<C> {
         Self { logits, probabilities, is_accurate, wrong: Vec::new() }
     }
 
-    fn run<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L) -> Vec<Bits> {
-        let samples = if entry.takes_probabilities { &self.probabilities } else { &self.logits };
-        let one = |sample: &Sample<C>| {
-            let bits = check(&entry.name, &loss, sample);
-            if self.is_accurate {
-                let comparisons = [compare_value(entry, sample, &bits), compare_grad(entry, sample, &bits)];
-                self.wrong.extend(comparisons.into_iter().flatten().filter(|comparison| comparison.ratio() > 1.0));
-            }
-            bits
-        };
-        samples.iter().map(one).collect()
+    fn samples(&self, entry: &Entry) -> &[Sample<C>] {
+        if entry.takes_probabilities { &self.probabilities } else { &self.logits }
+    }
+
+    fn check<L: Loss<C>>(&self, entry: &Entry, loss: &L) -> Vec<Bits> {
+        self.samples(entry).iter().map(|sample| check(&entry.name, loss, sample)).collect()
+    }
+
+    fn compare(&mut self, entry: &Entry, found: &[Bits]) {
+        if self.is_accurate {
+            let compare = |(sample, bits)| [compare_value(entry, sample, bits), compare_grad(entry, sample, bits)];
+            let comparisons = self.samples(entry).iter().zip(found).flat_map(compare).flatten();
+            let wrong: Vec<_> = comparisons.filter(|comparison| comparison.ratio() > 1.0).collect();
+            self.wrong.extend(wrong);
+        }
     }
 
     fn report(self) {
@@ -50,12 +54,14 @@ impl<const C: usize> Kit<C> {
 
 impl<const C: usize> Visitor<C> for Kit<C> {
     fn visit<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L) {
-        self.run(entry, loss);
+        let bits = self.check(entry, &loss);
+        self.compare(entry, &bits);
     }
 
     fn visit_sorts<A: Loss<C> + Copy, B: Loss<C> + Copy>(&mut self, entry: Entry, radix: A, heap: B) {
-        let (by_radix, by_heap) = (self.run(&entry, radix), self.run(&entry, heap));
+        let (by_radix, by_heap) = (self.check(&entry, &radix), self.check(&entry, &heap));
         assert!(by_radix == by_heap, "{}: the sorts' bits differ", entry.name);
+        self.compare(&entry, &by_radix);
     }
 }
 
@@ -264,6 +270,20 @@ fn images_must_divide() {
         assert_eq!(Planes::<2>::new(&data, images).expect_err("no fit"), Error::Images { images, pixels: 12 });
     }
     assert_eq!(Planes::<2>::new(&data, 3).expect("3 images of 2 pixels").pixels(), 6);
+}
+
+/// Planes tell the batch their number of images; it can be changed.
+#[test]
+fn planes_know_their_images() {
+    let sample = ordinary::<3>(3);
+    let data = to_planes(&sample.rows, 3);
+    let planes = Planes::<3>::new(&data, 3).expect("3 images of 12 pixels");
+    let batch = Batch::new(&planes, sample.library_labels()).expect("valid");
+    assert_eq!(batch.images(), 3);
+    let value = Overlap::dice().value(&batch, &mut []).expect("valid");
+    assert_eq!(value, evaluate(&Overlap::dice(), &sample, 0, 0).value());
+    let whole = Overlap::dice().value(&batch.with_images(1).expect("any divides"), &mut []).expect("valid");
+    assert_eq!(whole, evaluate(&Overlap::dice().per_batch(), &sample, 0, 0).value());
 }
 
 /// What a batch counts, with ignored pixels and with one channel.

@@ -372,10 +372,23 @@ proptest! {
         let largest = truth.iter().filter(|&&volume| volume > 0.0).fold(0.0_f64, |max, v| max.max(1.0 / (v * v)));
         let weight = |class: usize| if truth[class] > 0.0 { 1.0 / (truth[class] * truth[class]) } else { largest };
         let sum = |of: &dyn Fn(usize) -> f64| (0..3).map(|class| weight(class) * of(class)).sum::<f64>();
-        let numerator = 2.0 * sum(&|class| intersection[class]) + 1e-5;
-        let denominator = sum(&|class| predicted[class] + truth[class]) + 1e-5;
+        let numerator = 2.0 * sum(&|class| intersection[class]);
+        let denominator = sum(&|class| predicted[class] + truth[class]);
         let expected = if data.valid().next().is_none() { 0.0 } else { 1.0 - numerator / denominator };
-        near(data.value(&Overlap::generalized_dice()), expected, 1e-5, 1e-6)?;
+        near(data.value(&Overlap::generalized_dice()), expected, 1e-6, 2e-7)?;
+    }
+
+    #[test]
+    fn generalised_dice_of_one_class_is_dice(data in logits::<1>()) {
+        let (value, grad) = data.run(&Overlap::generalized_dice().on_sigmoid(), 1);
+        if data.valid().any(|(_, label)| label == 1) {
+            let (truth, true_grad) = data.run(&Overlap::dice().with_smoothing(0.0, 0.0).on_sigmoid(), 1);
+            near(value, f64::from(truth), 1e-6, 1e-7)?;
+            near_all(&grad, &wide(&true_grad), 1e-6)?;
+        } else {
+            // There is no class that could lend its weight.
+            prop_assert_eq!((value, grad), (0.0, vec![[0.0]; data.rows.len()]));
+        }
     }
 
     #[test]
@@ -393,6 +406,10 @@ proptest! {
         // One class against all others is the mean of the classes' binary losses.
         let mean = |of: &dyn Fn(&Data<1>) -> f32| (0..3).map(|class| f64::from(of(&data.channel(class)))).sum::<f64>() / 3.0;
         near(data.value(&BinaryCrossEntropy::new()), mean(&|one| one.value(&BinaryCrossEntropy::new())), 1e-6, 0.0)?;
+        let weighted = data.value(&BinaryCrossEntropy::new().with_pos_weights([0.5, 1.0, 8.0]));
+        let of = |class: u8, weight| data.channel(class).value(&BinaryCrossEntropy::new().with_pos_weight(weight));
+        let parts = [of(0, 0.5), of(1, 1.0), of(2, 8.0)];
+        near(weighted, parts.iter().map(|&part| f64::from(part)).sum::<f64>() / 3.0, 1e-6, 0.0)?;
         let focal = |one: &Data<1>| one.value(&SigmoidFocal::new(1.5).with_alpha(0.25));
         near(data.value(&SigmoidFocal::new(1.5).with_alpha(0.25)), mean(&focal), 1e-6, 0.0)?;
         near(data.value(&Overlap::dice().on_sigmoid()), mean(&|one| one.value(&Overlap::dice().on_sigmoid())), 1e-6, 0.0)?;

@@ -99,6 +99,7 @@ pub fn bad_parameters<const C: usize>(visitor: &mut impl BadVisitor<C>) {
         let weights = one(bad);
         visitor.visit(CrossEntropy::new().with_weights(weights), Parameter::Weight);
         visitor.visit(BinaryCrossEntropy::<C>::new().with_pos_weight(bad), Parameter::PosWeight);
+        visitor.visit(BinaryCrossEntropy::<C>::new().with_pos_weights(weights), Parameter::PosWeight);
         visitor.visit(BinaryCrossEntropy::<C>::new().with_class_weights([1.0, bad]), Parameter::Weight);
         visitor.visit(BinaryCrossEntropy::<C>::new().with_class_weights([bad, 1.0]), Parameter::Weight);
         visitor.visit(Focal::new(2.0).with_alpha(weights), Parameter::Alpha);
@@ -327,10 +328,10 @@ fn overlaps<const C: usize>(activation: Activation) -> Vec<(&'static str, Overla
         ..reference
     };
     let generalized = |volume_weights, per_batch| {
-        let dice = smooth(1e-5, 1e-5, dice());
+        let dice = smooth(0.0, 0.0, dice());
         reference::Overlap { volume_weights, per_batch, micro: true, ..dice }
     };
-    vec![
+    let mut all = vec![
         ("dice", Overlap::dice(), dice()),
         ("jaccard", Overlap::jaccard(), truth(Index::Jaccard)),
         ("tversky", Overlap::tversky(0.25, 0.75), tversky()),
@@ -349,6 +350,11 @@ fn overlaps<const C: usize>(activation: Activation) -> Vec<(&'static str, Overla
             "generalized dice, simple",
             Overlap::generalized_dice().with_volume_weights(VolumeWeights::Simple),
             generalized(reference::VolumeWeights::Simple, false),
+        ),
+        (
+            "generalized dice smoothed",
+            Overlap::generalized_dice().with_smoothing(1e-5, 1e-5),
+            smooth(1e-5, 1e-5, generalized(reference::VolumeWeights::Square, false)),
         ),
         ("dice unsmoothed", Overlap::dice().with_smoothing(0.0, 0.0), smooth(0.0, 0.0, dice())),
         ("dice smoothed below", Overlap::dice().with_smoothing(0.0, 1e-5), smooth(0.0, 1e-5, dice())),
@@ -396,7 +402,14 @@ fn overlaps<const C: usize>(activation: Activation) -> Vec<(&'static str, Overla
             Overlap::dice().without_background(),
             reference::Overlap { weights: wide(&ones_but_first::<C>()), ..dice() },
         ),
-    ]
+    ];
+    if C == 1 {
+        // One class has no other to be weighed against: the weight cancels, or is that of nothing.
+        all.retain(|(_, _, reference)| {
+            reference.volume_weights == reference::VolumeWeights::None || reference.denominator_smoothing > 0.0
+        });
+    }
+    all
 }
 
 fn ones_but_first<const C: usize>() -> [f32; C] {

@@ -32,8 +32,10 @@ impl Bits {
     }
 }
 
-/// A NaN that no computation makes: what it overwrites, or is added to, is seen.
-const CANARY: f32 = f32::from_bits(0x7fc0_dead);
+/// What must not be written to: whatever is added to a negative zero, or overwrites it, changes its bits.
+const CANARY: f32 = -0.0;
+/// What must be overwritten: whatever is added to a NaN leaves one.
+const STALE: f32 = f32::NAN;
 /// What scratch holds on entry.
 const DIRT: [u32; 3] = [0, u32::MAX, 0x7fc0_dead];
 /// Words of scratch more than needed.
@@ -129,7 +131,7 @@ impl<const C: usize> Subject<'_, C> {
 
     fn evaluate_into(&self, batch: &AnyBatch<'_, C>, images: usize) -> Bits {
         let mut scratch = vec![DIRT[1]; self.needed()];
-        let mut rows = vec![[CANARY; C]; self.sample.pixels()];
+        let mut rows = vec![[STALE; C]; self.sample.pixels()];
         if images == 0 {
             let result = self.loss.value_and_grad(batch, &mut AnyGrad::Rows(&mut rows), &mut scratch);
             return Bits::new(result.expect("the sample is valid"), &rows);
@@ -194,7 +196,6 @@ impl<const C: usize> Subject<'_, C> {
         let value = self.loss.value(&self.batch(), &mut scratch).map(f32::to_bits);
         assert_eq!(value, Ok(expected.value), "{self}: value");
         assert_eq!(self.add(0.0, 1.0), *expected, "{self}: add_grad of scale 1 to zero");
-        // `evaluate` begins with a gradient of NaN.
         assert_eq!(self.evaluate(self.sample, 0, 0), *expected, "{self}: value_and_grad over a dirty gradient");
     }
 

@@ -56,7 +56,7 @@ pub fn compare_value<const C: usize>(entry: &Entry, sample: &Sample<C>, found: &
 
 /// Elements of a gradient that are compared at most, and fewer of a large one, where each costs more.
 const ELEMENTS: usize = 40;
-const LARGE: usize = 4000;
+const LARGE: usize = 2000;
 
 /// The worst of some elements of the gradient beside central differences of the reference, on scores that all differ.
 #[must_use]
