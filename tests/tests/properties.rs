@@ -322,7 +322,7 @@ proptest! {
         let valid: Vec<usize> = (0..data.rows.len()).filter(|&pixel| data.labels[pixel] != IGNORED).collect();
         let is_class = |pixel: usize, class: usize| usize::from(data.labels[pixel]) == class;
         let mut truth = vec![[0.0; 3]; data.rows.len()];
-        for class in 0..3 {
+        for class in [0, 1, 2] {
             let error = |pixel: usize| {
                 let p = f64::from(data.rows[pixel][class]);
                 if is_class(pixel, class) { 1.0 - p } else { p }
