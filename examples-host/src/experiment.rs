@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::losses;
 use crate::progress::Progress;
-use crate::train::{Outcome, Sample, train};
+use crate::train::{Outcome, Recipe, Sample, train};
 use anyhow::{Context, Result, bail};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -98,7 +98,9 @@ fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> 
             let objective = (choice.objective)(counts);
             let bar = progress.start(&format!("{}, seed {seed}", choice.title));
             let after_step = || progress.step(&bar);
-            let outcome = train::<I, C>(&train_samples, &test_samples, &*objective, seed, plan.steps, after_step);
+            let auxiliary = choice.auxiliary.map(|new| new(seed));
+            let recipe = Recipe { objective: &*objective, auxiliary, seed, steps: plan.steps };
+            let outcome = train::<I, C>(&train_samples, &test_samples, recipe, after_step);
             progress.finish(&bar);
             outcome.with_context(|| format!("{}, seed {seed}", choice.title))
         };

@@ -4,6 +4,7 @@
 //! *Arguments* ([`cli`]) → *images* ([`beans`] or [`folder`], both a [`data::Dataset`]) → *training* with each loss of
 //! [`losses`] and each seed ([`experiment`], [`train`]) → *report* ([`report`]).
 
+pub mod auxiliary;
 pub mod beans;
 pub mod cli;
 pub mod data;
@@ -12,6 +13,7 @@ pub mod folder;
 pub mod losses;
 mod progress;
 pub mod report;
+pub mod separation;
 pub mod train;
 
 use anyhow::Result;

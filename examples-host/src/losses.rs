@@ -1,6 +1,7 @@
 //! The losses to choose from: one table.
 
-use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, Overlap, Sum, weights};
+use crate::auxiliary::{Auxiliary, Contrast, Encoding};
+use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, Ohem, Overlap, Sum, weights};
 
 /// What is trained unless other losses are asked for.
 pub const DEFAULT: &str = "ce,weighted-ce,focal,dice,ce+dice,ce+lovasz";
@@ -16,24 +17,34 @@ pub struct Choice<const C: usize> {
     pub description: &'static str,
     /// Makes it, given the number of training pixels of each class.
     pub objective: fn([u32; C]) -> Box<dyn Objective<C>>,
+    /// Makes the loss of the features that is added to it, given the run's seed.
+    pub auxiliary: Option<fn(u64) -> Box<dyn Auxiliary<C>>>,
 }
 
 /// All losses. The overlap losses take their sums over the whole batch, with the smoothing 1 unless said otherwise.
 #[must_use]
-pub fn table<const C: usize>() -> [Choice<C>; 14] {
+pub fn table<const C: usize>() -> [Choice<C>; 17] {
     [
-        Choice { name: "ce", title: "CE", description: "cross entropy", objective: |_| Box::new(CrossEntropy::new()) },
+        Choice {
+            name: "ce",
+            title: "CE",
+            description: "cross entropy",
+            objective: |_| Box::new(CrossEntropy::new()),
+            auxiliary: None,
+        },
         Choice {
             name: "weighted-ce",
             title: "weighted CE",
             description: "cross entropy weighted by the classes' inverse frequencies",
             objective: |counts| Box::new(CrossEntropy::new().with_weights(weights::inverse_frequency(counts))),
+            auxiliary: None,
         },
         Choice {
             name: "sqrt-ce",
             title: "sqrt-weighted CE",
             description: "cross entropy weighted by the square roots of the inverse frequencies",
             objective: |counts| Box::new(CrossEntropy::new().with_weights(weights::sqrt_inverse_frequency(counts))),
+            auxiliary: None,
         },
         Choice {
             name: "adjusted-ce",
@@ -42,54 +53,70 @@ pub fn table<const C: usize>() -> [Choice<C>; 14] {
             objective: |counts| {
                 Box::new(CrossEntropy::new().with_logit_adjustment(weights::logit_adjustment(counts, 1.0)))
             },
+            auxiliary: None,
         },
         Choice {
             name: "focal",
             title: "focal",
             description: "focal loss, gamma 2",
             objective: |_| Box::new(Focal::new(2.0)),
+            auxiliary: None,
+        },
+        Choice {
+            name: "ohem",
+            title: "OHEM",
+            description: "cross entropy of the pixels whose class has a probability below 0.7; of 1/16 of all at least",
+            objective: |_| Box::new(Ohem::new(CrossEntropy::new())),
+            auxiliary: None,
         },
         Choice {
             name: "dice",
             title: "Dice",
             description: "soft Dice, mean over classes",
             objective: |_| Box::new(Overlap::dice().per_batch()),
+            auxiliary: None,
         },
         Choice {
             name: "generalized-dice",
             title: "generalised Dice",
             description: "generalised Dice: one index, classes weighted by 1/volume squared, smoothing 1e-5",
             objective: |_| Box::new(Overlap::generalized_dice().per_batch()),
+            auxiliary: None,
         },
         Choice {
             name: "jaccard",
             title: "Jaccard",
             description: "soft Jaccard (IoU), mean over classes",
             objective: |_| Box::new(Overlap::jaccard().per_batch()),
+            auxiliary: None,
         },
         Choice {
             name: "tversky",
             title: "Tversky",
             description: "Tversky, 0.3 FP + 0.7 FN, mean over classes",
             objective: |_| Box::new(Overlap::tversky(0.3, 0.7).per_batch()),
+            auxiliary: None,
         },
         Choice {
             name: "focal-tversky",
             title: "focal Tversky",
             description: "focal Tversky: (1 - Tversky) to the power of 0.75, mean over classes",
             objective: |_| Box::new(Overlap::focal_tversky(0.3, 0.7, 0.75).per_batch()),
+            auxiliary: None,
         },
         Choice {
             name: "lovasz",
             title: "Lovász",
             description: "Lovász-softmax over the classes present in the batch",
             objective: |_| Box::new(Lovasz::new()),
+            auxiliary: None,
         },
         Choice {
             name: "ce+dice",
             title: "CE + Dice",
             description: "cross entropy plus soft Dice",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice().per_batch()))),
+            auxiliary: None,
         },
         Choice {
             name: "ce+focal-tversky",
@@ -98,12 +125,28 @@ pub fn table<const C: usize>() -> [Choice<C>; 14] {
             objective: |_| {
                 Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::focal_tversky(0.3, 0.7, 0.75).per_batch())))
             },
+            auxiliary: None,
         },
         Choice {
             name: "ce+lovasz",
             title: "CE + Lovász",
             description: "cross entropy plus Lovász-softmax",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
+            auxiliary: None,
+        },
+        Choice {
+            name: "ce+se",
+            title: "CE + encoding",
+            description: "cross entropy plus 0.2 semantic encoding: which classes a crop holds, told from its mean features",
+            objective: |_| Box::new(CrossEntropy::new()),
+            auxiliary: Some(|seed| Box::new(Encoding::<C>::new(seed))),
+        },
+        Choice {
+            name: "ce+contrast",
+            title: "CE + contrast",
+            description: "cross entropy plus 0.1 pixel contrast of the features, at up to 256 hard and easy pixels",
+            objective: |_| Box::new(CrossEntropy::new()),
+            auxiliary: Some(|seed| Box::new(Contrast::new(seed))),
         },
     ]
 }

@@ -5,7 +5,9 @@ pub mod folder;
 mod page;
 mod palette;
 mod pictures;
+mod projection;
 mod results;
+mod scatter;
 pub mod table;
 
 use crate::data::Dataset;
@@ -33,13 +35,14 @@ pub struct File {
 pub fn write(out: &Path, dataset: &Dataset, experiment: &Experiment) -> Result<()> {
     let charts = charts::draw(experiment)?;
     let pictures = pictures::draw(dataset, experiment)?;
-    let page = page::render(dataset, experiment, &charts, &pictures);
+    let features = scatter::draw(experiment)?;
+    let page = page::render(dataset, experiment, &charts, &pictures, &features);
     let mut files = vec![
         File { name: PAGE.to_owned(), bytes: page.into_bytes() },
         File { name: "results.csv".to_owned(), bytes: results::csv(experiment)? },
         File { name: "results.json".to_owned(), bytes: results::json(dataset, experiment)? },
     ];
-    files.extend(charts.into_iter().chain(pictures).map(|figure| figure.file));
+    files.extend(charts.into_iter().chain(pictures).chain(features).map(|figure| figure.file));
     folder::write(out, &files)
 }
 

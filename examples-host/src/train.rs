@@ -1,7 +1,9 @@
 //! One training run: one loss, one seed.
 
+use crate::auxiliary::{Auxiliary, Forward};
 use crate::data::{IGNORED, Image};
 use crate::losses::Objective;
+use crate::separation::{Embedding, places};
 use anyhow::{Context, Result};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -20,7 +22,8 @@ pub const BASE_RATE: f32 = 0.01;
 /// How often the test images are measured while training, for the learning curve.
 const MEASUREMENTS: u32 = 20;
 
-const HIDDEN: usize = 8;
+/// Channels of the convolutions, and so the features of a pixel.
+pub const HIDDEN: usize = 8;
 const DEEP: usize = 2;
 type Model<const I: usize, const C: usize> = Network<I, HIDDEN, C, DEEP>;
 
@@ -52,6 +55,10 @@ pub struct Outcome {
     pub scores: Scores,
     /// The classes predicted then, image by image.
     pub predictions: Vec<Vec<u8>>,
+    /// Features of some test pixels before the first step.
+    pub untrained: Vec<Embedding>,
+    /// Features of the same pixels after the last step.
+    pub trained: Vec<Embedding>,
     /// Time of all steps, without the measurements.
     pub training_time: Duration,
 }
@@ -98,6 +105,18 @@ impl Scores {
     }
 }
 
+/// What to train with, and for how long.
+pub struct Recipe<'a, const C: usize> {
+    /// The loss of the logits.
+    pub objective: &'a dyn Objective<C>,
+    /// A loss of the features to add.
+    pub auxiliary: Option<Box<dyn Auxiliary<C>>>,
+    /// Of the initial weights, and of the choice of crops.
+    pub seed: u64,
+    /// Steps of the optimiser.
+    pub steps: u32,
+}
+
 /// Trains a network from scratch and measures it on the test images, now and then and at the end.
 ///
 /// `after_step` is called after each step.
@@ -107,13 +126,13 @@ impl Scores {
 pub fn train<const I: usize, const C: usize>(
     train: &[Sample<I>],
     test: &[Sample<I>],
-    objective: &dyn Objective<C>,
-    seed: u64,
-    steps: u32,
+    recipe: Recipe<'_, C>,
     after_step: impl Fn(),
 ) -> Result<Outcome> {
+    let steps = recipe.steps;
     let interval = steps.div_ceil(MEASUREMENTS);
-    let mut trainer = Trainer::<I, C>::new(objective, seed);
+    let mut trainer = Trainer::<I, C>::new(recipe);
+    let untrained = embed(&trainer.network, test)?;
     let mut measured = Measured { scores: Scores::new(&Confusion::<C>::new()), predictions: Vec::new() };
     let (mut curve, mut training_time) = (Vec::new(), Duration::ZERO);
     let (mut loss_sum, mut summands) = (0.0, 0.0);
@@ -133,12 +152,15 @@ pub fn train<const I: usize, const C: usize>(
             (loss_sum, summands) = (0.0, 0.0);
         }
     }
-    Ok(Outcome { curve, scores: measured.scores, predictions: measured.predictions, training_time })
+    let trained = embed(&trainer.network, test)?;
+    let Measured { scores, predictions } = measured;
+    Ok(Outcome { curve, scores, predictions, untrained, trained, training_time })
 }
 
 /// A network in training, and the buffers of a step.
 struct Trainer<'a, const I: usize, const C: usize> {
     objective: &'a dyn Objective<C>,
+    auxiliary: Option<Box<dyn Auxiliary<C>>>,
     random: Pcg64,
     network: Model<I, C>,
     gradient: Model<I, C>,
@@ -148,15 +170,20 @@ struct Trainer<'a, const I: usize, const C: usize> {
     activations: Vec<[f32; HIDDEN]>,
     logits: Vec<[f32; C]>,
     logit_gradient: Vec<[f32; C]>,
+    /// Features of the whole batch, and the gradient of the auxiliary loss.
+    features: Vec<[f32; HIDDEN]>,
+    feature_gradient: Vec<[f32; HIDDEN]>,
     scratch: Vec<u32>,
 }
 
 impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
-    fn new(objective: &'a dyn Objective<C>, seed: u64) -> Self {
+    fn new(recipe: Recipe<'a, C>) -> Self {
+        let Recipe { objective, auxiliary, seed, .. } = recipe;
         let pixels = BATCH * CROP.pixels();
         let mut random = Pcg64::seed_from_u64(seed);
         Self {
             objective,
+            auxiliary,
             network: Model::new(&mut random),
             random,
             gradient: Model::zeros(),
@@ -166,6 +193,8 @@ impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
             activations: vec![[0.0; HIDDEN]; BATCH * Model::<I, C>::activations_len(CROP)],
             logits: vec![[0.0; C]; pixels],
             logit_gradient: vec![[0.0; C]; pixels],
+            features: Vec::with_capacity(pixels),
+            feature_gradient: vec![[0.0; HIDDEN]; pixels],
             scratch: vec![0; objective.scratch_len(pixels)],
         }
     }
@@ -180,15 +209,38 @@ impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
         }
 
         let batch = Batch::new(self.logits.as_slice(), Labels::new(&self.labels).ignoring(IGNORED))?;
-        let loss = self.objective.value_and_grad(&batch, &mut self.logit_gradient, &mut self.scratch)?;
+        let mut loss = self.objective.value_and_grad(&batch, &mut self.logit_gradient, &mut self.scratch)?;
+        loss += self.auxiliary_loss()?;
 
         self.gradient.clear();
         let crops = self.inputs.chunks_exact(CROP.pixels()).zip(self.activations.chunks_exact_mut(activations_len));
-        for ((inputs, activations), logit_gradient) in crops.zip(self.logit_gradient.chunks_exact(CROP.pixels())) {
-            self.network.backward(inputs, CROP, activations, logit_gradient, &mut self.gradient)?;
+        let gradients = self.logit_gradient.chunks_exact(CROP.pixels());
+        let gradients = gradients.zip(self.feature_gradient.chunks_exact(CROP.pixels()));
+        for ((inputs, activations), (of_logits, of_features)) in crops.zip(gradients) {
+            if self.auxiliary.is_some() {
+                let gradient = &mut self.gradient;
+                self.network.backward_with_features(inputs, CROP, activations, of_logits, of_features, gradient)?;
+            } else {
+                self.network.backward(inputs, CROP, activations, of_logits, &mut self.gradient)?;
+            }
         }
         self.adam.step(&mut self.network, &self.gradient, rate);
+        if let Some(auxiliary) = &mut self.auxiliary {
+            auxiliary.step(rate);
+        }
         Ok(loss)
+    }
+
+    /// The auxiliary loss, 0 without one; leaves its gradient in `feature_gradient`.
+    fn auxiliary_loss(&mut self) -> Result<f32> {
+        let Some(auxiliary) = &mut self.auxiliary else { return Ok(0.0) };
+        self.features.clear();
+        for activations in self.activations.chunks_exact(Model::<I, C>::activations_len(CROP)) {
+            self.features.extend(&activations[activations.len() - CROP.pixels()..]);
+        }
+        self.feature_gradient.fill([0.0; HIDDEN]);
+        let batch = Forward { labels: &self.labels, features: &self.features, logits: &self.logits };
+        auxiliary.add_grad(batch, &mut self.feature_gradient)
     }
 
     /// Fills the batch with random crops of random images, each flipped or not, in both directions.
@@ -235,4 +287,16 @@ fn measure<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sam
         predictions.push(predicted);
     }
     Ok(Measured { scores: Scores::new(&confusion), predictions })
+}
+
+/// The features of some pixels of each class.
+fn embed<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sample<I>]) -> Result<Vec<Embedding>> {
+    let labels: Vec<&[u8]> = samples.iter().map(|sample| sample.labels.as_slice()).collect();
+    let (mut activations, mut embeddings) = (Vec::new(), Vec::new());
+    for (sample, pixels) in samples.iter().zip(places(&labels, C)) {
+        activations.resize(Model::<I, C>::activations_len(sample.shape), [0.0; HIDDEN]);
+        let features = network.forward_features(&sample.inputs, sample.shape, &mut activations)?;
+        embeddings.extend(pixels.into_iter().map(|pixel| Embedding::new(sample.labels[pixel], &features[pixel])));
+    }
+    Ok(embeddings)
 }

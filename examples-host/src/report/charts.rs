@@ -16,15 +16,14 @@ const LEGEND_WIDTH: u32 = 290;
 const HEIGHT: u32 = 680;
 /// The font comes with the program: a machine without any can draw, too.
 const FONT: &str = "sans-serif";
-const TEXT: (&str, u32) = (FONT, 30);
+pub(super) const TEXT: (&str, u32) = (FONT, 30);
 
 /// A step, and a value there.
 type Curve = Vec<(f32, f32)>;
 
 /// The rare class's IoU on the test images, and the training loss, against the step.
 pub(super) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
-    let registered = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    registered.map_err(|_| anyhow!("the font of the charts cannot be read"))?;
+    register_font_of_charts()?;
     let rare = experiment.rare_class;
     let iou = Chart {
         name: "rare-iou.png",
@@ -41,6 +40,11 @@ pub(super) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
         curve: &relative_loss,
     };
     [iou, loss].iter().map(|chart| chart.draw(experiment)).collect()
+}
+
+pub(super) fn register_font_of_charts() -> Result<()> {
+    let registered = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    registered.map_err(|_| anyhow!("the font of the charts cannot be read"))
 }
 
 /// The training loss relative to its first value: losses have different scales.
@@ -90,6 +94,7 @@ impl Chart<'_> {
             .y_label_formatter(&|value| format!("{value:.2}"))
             .light_line_style(WHITE)
             .draw()?;
+        let line_height = 44.min((HEIGHT as usize - 40) / experiment.losses.len().max(1));
         for (number, loss) in experiment.losses.iter().enumerate() {
             let style = Style::of(number);
             if loss.outcomes.len() > 1 {
@@ -101,7 +106,7 @@ impl Chart<'_> {
             chart.draw_series(LineSeries::new(mean.clone(), style.color.stroke_width(4)))?;
             chart.draw_series(mean.into_iter().map(|point| style.marker(point)))?;
 
-            let middle = 44 * number as i32 + 40;
+            let middle = (line_height * number) as i32 + 40;
             right.draw(&style.marker((20, middle)))?;
             let position = Pos::new(HPos::Left, VPos::Center);
             right.draw(&Text::new(loss.title, (42, middle), TEXT.into_text_style(&right).pos(position)))?;

@@ -2,9 +2,10 @@
 
 use super::Figure;
 use super::palette::of_label;
-use super::table::Table;
+use super::table::{Table, spread};
 use crate::data::{Dataset, IGNORED};
 use crate::experiment::Experiment;
+use crate::separation::separation;
 use crate::train::{BASE_RATE, BATCH, CROP};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,7 +29,13 @@ img { width: 100%; height: auto; }
 ";
 
 /// The page, pictures included.
-pub(super) fn render(dataset: &Dataset, experiment: &Experiment, charts: &[Figure], pictures: &[Figure]) -> String {
+pub(super) fn render(
+    dataset: &Dataset,
+    experiment: &Experiment,
+    charts: &[Figure],
+    pictures: &[Figure],
+    features: &[Figure],
+) -> String {
     let title = format!("{}: what each loss makes of a rare class", experiment.dataset);
     let rare_name = &experiment.classes[experiment.rare_class];
     let page = html! {
@@ -55,7 +62,9 @@ pub(super) fn render(dataset: &Dataset, experiment: &Experiment, charts: &[Figur
                     "Recall: the share of the pixels of " (rare_name) " that is found; precision: the share of the pixels "
                     "found that is " (rare_name) ". A predictor that never says " (rare_name) " has the pixel accuracy "
                     (format!("{:.3}", 1.0 - dataset.shares(&dataset.test)[experiment.rare_class]))
-                    " at best. Seconds: training alone, other runs at the same time."
+                    " at best. Separation, of the features that the head takes: the mean cosine of two test pixels of one "
+                    "class minus that of two of different classes; before training it is "
+                    (untrained_separation(experiment)) ". Seconds: training alone, other runs at the same time."
                 }
                 h2 { "Learning curves" }
                 @if experiment.seeds.len() > 1 {
@@ -69,6 +78,16 @@ pub(super) fn render(dataset: &Dataset, experiment: &Experiment, charts: &[Figur
                 }
                 (key(experiment))
                 div.figures.pictures { @for picture in pictures { (figure(picture)) } }
+                @if !features.is_empty() {
+                    h2 { "Features" }
+                    p {
+                        "The features that the head takes, of up to 300 test pixels of each class, divided by their length "
+                        "and projected on the plane in which they vary most, in the colours of the classes. Separation: the "
+                        "mean cosine of two pixels of one class minus that of two of different classes. Seed "
+                        (experiment.seeds.first().copied().unwrap_or_default()) "."
+                    }
+                    div.figures { @for picture in features { (figure(picture)) } }
+                }
                 h2 { "The losses" }
                 ul { @for loss in &experiment.losses { li { b { (loss.title) } ": " (loss.description) } } }
             }
@@ -128,6 +147,12 @@ fn scores(experiment: &Experiment) -> Markup {
             }
         } }
     }
+}
+
+/// The mean over the seeds; the losses of a seed start from the same weights.
+fn untrained_separation(experiment: &Experiment) -> String {
+    let outcomes = experiment.losses.first().map(|loss| loss.outcomes.as_slice()).unwrap_or_default();
+    spread(outcomes.iter().filter_map(|outcome| separation(&outcome.untrained)).map(|value| value as f32), 3)
 }
 
 /// The colours of the classes.

@@ -2,6 +2,7 @@
 
 use crate::data::Dataset;
 use crate::experiment::Experiment;
+use crate::separation::separation;
 use crate::train::{BASE_RATE, BATCH, CROP, Point, Scores};
 use anyhow::{Result, anyhow};
 use serde::Serialize;
@@ -11,7 +12,10 @@ pub(super) fn csv(experiment: &Experiment) -> Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     let mut head = ["loss", "seed", "steps", "pixel_accuracy", "mean_iou"].map(str::to_owned).to_vec();
     head.extend(experiment.classes.iter().map(|class| format!("iou {class}")));
-    head.extend(["rare_iou", "rare_recall", "rare_precision", "seconds"].map(str::to_owned));
+    head.extend(
+        ["rare_iou", "rare_recall", "rare_precision", "separation_before", "separation_after", "seconds"]
+            .map(str::to_owned),
+    );
     table.write_record(&head)?;
     let cell = |score: Option<f32>| score.map_or(String::new(), |score| score.to_string());
     for loss in &experiment.losses {
@@ -21,6 +25,8 @@ pub(super) fn csv(experiment: &Experiment) -> Result<Vec<u8>> {
             row.extend([scores.pixel_accuracy, scores.mean_iou].map(cell));
             row.extend(scores.iou.iter().copied().map(cell));
             row.extend([&scores.iou, &scores.recall, &scores.precision].map(|of| cell(of[experiment.rare_class])));
+            let separations = [&outcome.untrained, &outcome.trained].map(|embeddings| separation(embeddings));
+            row.extend(separations.map(|separation| cell(separation.map(|value| value as f32))));
             row.push(format!("{:.3}", outcome.training_time.as_secs_f64()));
             table.write_record(&row)?;
         }
@@ -57,6 +63,8 @@ struct Run<'a> {
     seed: u64,
     #[serde(flatten)]
     scores: &'a Scores,
+    separation_before: Option<f64>,
+    separation_after: Option<f64>,
     curve: &'a [Point],
     seconds: f64,
 }
@@ -71,6 +79,8 @@ pub(super) fn json(dataset: &Dataset, experiment: &Experiment) -> Result<Vec<u8>
             description: loss.description,
             seed,
             scores: &outcome.scores,
+            separation_before: separation(&outcome.untrained),
+            separation_after: separation(&outcome.trained),
             curve: &outcome.curve,
             seconds: outcome.training_time.as_secs_f64(),
         })

@@ -1,6 +1,7 @@
 //! The table of scores.
 
 use crate::experiment::{Experiment, LossRuns};
+use crate::separation::separation;
 use crate::train::{Outcome, Scores};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement};
@@ -28,7 +29,7 @@ impl Table {
         }
         head.extend(["rare recall", "rare precision", "mIoU"].map(str::to_owned));
         head.extend(common_classes(experiment).map(|class| format!("IoU {}", experiment.classes[class])));
-        head.push("seconds".to_owned());
+        head.extend(["separation", "seconds"].map(str::to_owned));
         Self { head, rows: experiment.losses.iter().map(|loss| Self::row(experiment, loss)).collect() }
     }
 
@@ -48,6 +49,8 @@ impl Table {
         row.push(spread_of(&|scores| scores.precision[rare]));
         row.push(spread_of(&|scores| scores.mean_iou));
         row.extend(common_classes(experiment).map(|class| spread_of(&|scores| scores.iou[class])));
+        let separations = loss.outcomes.iter().filter_map(|outcome| separation(&outcome.trained));
+        row.push(spread(separations.map(|separation| separation as f32), 3));
         row.push(spread(loss.outcomes.iter().map(|outcome| outcome.training_time.as_secs_f32()), 1));
         row
     }
@@ -73,7 +76,7 @@ pub fn terminal(experiment: &Experiment) -> String {
 }
 
 /// Mean and, of several values, standard deviation; a dash of none.
-fn spread(values: impl Iterator<Item = f32>, digits: usize) -> String {
+pub(super) fn spread(values: impl Iterator<Item = f32>, digits: usize) -> String {
     let values: Vec<f64> = values.map(f64::from).collect();
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

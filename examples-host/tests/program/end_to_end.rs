@@ -33,8 +33,8 @@ fn report_is_complete() {
     assert!(page.contains("Seeds 5, 6."));
 
     let csv = read(&folder.out().join("results.csv"));
-    let head =
-        "loss,seed,steps,pixel_accuracy,mean_iou,iou ground,iou bright square,rare_iou,rare_recall,rare_precision";
+    let head = "loss,seed,steps,pixel_accuracy,mean_iou,iou ground,iou bright square,rare_iou,rare_recall,rare_precision,\
+         separation_before,separation_after";
     assert_eq!(scores(&csv)[0], head);
     let runs: Vec<_> = csv.lines().skip(1).map(|line| line.splitn(4, ',').take(3).collect::<Vec<_>>()).collect();
     assert_eq!(runs, [["ce", "5", "3"], ["ce", "6", "3"], ["ce+lovasz", "5", "3"], ["ce+lovasz", "6", "3"]]);
@@ -50,6 +50,28 @@ fn report_is_complete() {
     // Three panels of 72 pixels magnified four times, and two gaps; two images of 72 and 73 rows, and one gap.
     let picture = image::open(folder.out().join("ce.png")).expect("a picture");
     assert_eq!((picture.width(), picture.height()), (3 * 73 * 4 + 16, (72 + 73) * 4 + 8));
+}
+
+#[test]
+fn auxiliary_losses_are_added_to_the_cross_entropy_of_the_same_crops() {
+    let folder = Folder::grey();
+    let mut program = program();
+    program.args(["--losses", "ce,ce+se,ce+contrast", "--steps", "1", "--data"]).arg(folder.path(""));
+    program.arg("--out").arg(folder.out()).assert().success();
+    let json: serde_json::Value =
+        serde_json::from_str(&read(&folder.out().join("results.json"))).expect("results.json is JSON");
+    let first_loss = |run: usize| json["runs"][run]["curve"][0]["training_loss"].as_f64().expect("a number");
+    let [encoding, contrast] = [1, 2].map(|run| first_loss(run) - first_loss(0));
+    // 0.2 times the surprise at two answers; 0.1 times at most the logarithm of 128 negatives plus 1 / temperature.
+    assert!((0.02..0.5).contains(&encoding), "{encoding}");
+    assert!((0.02..1.5).contains(&contrast), "{contrast}");
+    assert_eq!(json["runs"][0]["separation_before"], json["runs"][2]["separation_before"]);
+
+    for name in ["ce-features.png", "ce+contrast-features.png"] {
+        let picture = image::open(folder.out().join(name)).expect("a picture");
+        assert_eq!((picture.width(), picture.height()), (1120, 610));
+    }
+    assert!(!folder.out().join("ce+se-features.png").exists());
 }
 
 #[test]
@@ -70,7 +92,17 @@ fn threads_change_no_number() {
     let run = |threads: &str, name: &str| {
         let out = folder.out().with_file_name(name);
         let mut program = program();
-        program.args(["--steps", "3", "--seeds", "2", "--losses", "ce,lovasz", "--threads", threads, "--data"]);
+        program.args([
+            "--steps",
+            "3",
+            "--seeds",
+            "2",
+            "--losses",
+            "lovasz,ce+contrast",
+            "--threads",
+            threads,
+            "--data",
+        ]);
         program.arg(folder.path("")).arg("--out").arg(&out).assert().success();
         read(&out.join("results.csv"))
     };
@@ -110,8 +142,20 @@ fn an_earlier_report_is_replaced_only_by_a_new_one() {
 #[test]
 fn help_explains_everything() {
     let mut text = predicate::str::contains("mung bean").boxed();
-    for word in ["--data", "--losses", "--steps", "--seed ", "--seeds", "--out", "--threads", "ce+lovasz", "meta.json"]
-    {
+    for word in [
+        "--data",
+        "--losses",
+        "--steps",
+        "--seed ",
+        "--seeds",
+        "--out",
+        "--threads",
+        "ce+lovasz",
+        "ohem",
+        "ce+se",
+        "ce+contrast",
+        "meta.json",
+    ] {
         text = text.and(predicate::str::contains(word)).boxed();
     }
     program().arg("--help").assert().success().stdout(text);
