@@ -30,15 +30,19 @@ macro_rules! for_channels {
     }};
 }
 
-/// `function::<D>(arguments)` for the dimension of an embedding.
+/// `function::<D>(arguments)` for the dimension of an embedding, as [`for_channels`].
 macro_rules! for_dimensions {
-    ($number:expr, $function:ident $arguments:tt) => {
-        $crate::vectors::dispatch::for_numbers!(
+    ($number:expr, $function:ident $arguments:tt) => {{
+        #[cfg(debug_assertions)]
+        let result = $crate::vectors::dispatch::for_numbers!($number, [3 4 6 8 16 32], $function $arguments);
+        #[cfg(not(debug_assertions))]
+        let result = $crate::vectors::dispatch::for_numbers!(
             $number,
-            [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 24 28 32 48 64 96 128 192 256],
+            [1 2 3 4 5 6 7 8 10 12 16 20 24 32 48 64 96 128 256],
             $function $arguments
-        )
-    };
+        );
+        result
+    }};
 }
 
 pub(super) use {for_channels, for_dimensions, for_numbers};

@@ -58,7 +58,8 @@ pub fn evaluate(options: &Options, task: &Task<'_>) -> Result<Evaluation, Failur
     for_channels!(task.classes, many_channels(options, task)).unwrap_or(Err(Failure::Channels))
 }
 
-/// What exists for one channel: everything without a softmax, and the hinge.
+/// What exists for one channel: everything without a softmax, and the hinge. Binary cross entropy and Lovász on sigmoids exist
+/// for more channels, too, but no peer has them so.
 fn one_channel(options: &Options, task: &Task<'_>) -> Result<Evaluation, Failure> {
     match options {
         Options::LovaszHinge(options) => {
@@ -70,6 +71,17 @@ fn one_channel(options: &Options, task: &Task<'_>) -> Result<Evaluation, Failure
                 loss = loss.elu();
             }
             run::<1, _>(&loss, task)
+        }
+        Options::BinaryCrossEntropy(options) => {
+            let loss = BinaryCrossEntropy::<1>::new()
+                .with_pos_weight(options.pos_weight as f32)
+                .with_class_weights(options.class_weights.map(|weight| weight as f32))
+                .with_label_smoothing(options.label_smoothing as f32)
+                .with_reduction(reduction(options.reduction));
+            run_pixels(&loss, task)
+        }
+        Options::Lovasz(options) if options.activation == Activation::Sigmoid => {
+            run::<1, _>(&lovasz(options).on_sigmoid(), task)
         }
         _ if options.has_softmax() => Err(Failure::Channels),
         _ => independent_channels::<1>(options, task),
@@ -103,14 +115,6 @@ fn many_channels<const C: usize>(options: &Options, task: &Task<'_>) -> Result<E
 /// What exists for any number of channels.
 fn independent_channels<const C: usize>(options: &Options, task: &Task<'_>) -> Result<Evaluation, Failure> {
     match options {
-        Options::BinaryCrossEntropy(options) => {
-            let loss = BinaryCrossEntropy::<C>::new()
-                .with_pos_weight(options.pos_weight as f32)
-                .with_class_weights(options.class_weights.map(|weight| weight as f32))
-                .with_label_smoothing(options.label_smoothing as f32)
-                .with_reduction(reduction(options.reduction));
-            run_pixels(&loss, task)
-        }
         Options::SigmoidFocal(options) => {
             let mut loss = SigmoidFocal::<C>::new(options.gamma as f32)
                 .with_channel_weights(array(options.channel_weights.as_deref(), 1.0))
@@ -126,13 +130,14 @@ fn independent_channels<const C: usize>(options: &Options, task: &Task<'_>) -> R
             Activation::Probabilities => run::<C, _>(&overlap(options).on_probabilities(), task),
         },
         Options::Lovasz(options) => match options.activation {
-            Activation::Softmax => Err(Failure::Channels),
-            Activation::Sigmoid => run::<C, _>(&lovasz(options).on_sigmoid(), task),
+            Activation::Softmax | Activation::Sigmoid => Err(Failure::Channels),
             Activation::Probabilities => run::<C, _>(&lovasz(options).on_probabilities(), task),
         },
-        Options::CrossEntropy(_) | Options::Focal(_) | Options::LovaszHinge(_) | Options::Ohem(_) => {
-            Err(Failure::Channels)
-        }
+        Options::BinaryCrossEntropy(_)
+        | Options::CrossEntropy(_)
+        | Options::Focal(_)
+        | Options::LovaszHinge(_)
+        | Options::Ohem(_) => Err(Failure::Channels),
     }
 }
 
