@@ -7,7 +7,6 @@ pub mod catalogue;
 pub mod contract;
 mod erased;
 pub mod fake;
-pub mod mining;
 pub mod oracle;
 pub mod pins;
 pub mod samples;

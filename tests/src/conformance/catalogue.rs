@@ -1,7 +1,6 @@
 //! Every loss of the library, with every family of its options, beside its f64 reference.
 
-use super::mining::{Mining, Rule};
-use crate::reference::{self, Activation};
+use crate::reference::{self, Activation, Mining, Rule};
 use crate::tolerance::Family;
 use scarce::{Absent, BinaryCrossEntropy, Classes, CrossEntropy, Focal, Form, Heap, Loss, Lovasz, LovaszHinge, Math};
 use scarce::{MinKept, Ohem, Overlap, Parameter, Reduction, SigmoidFocal, Sum, VolumeWeights};
