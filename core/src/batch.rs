@@ -114,14 +114,15 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
     /// The mean over groups of pixels, which are the images or, as one, the whole batch. `group` gets the pixels of a group
     /// and the number of groups.
     pub(crate) fn mean_over_groups(&self, per_image: bool, mut group: impl FnMut(Range<usize>, f32) -> f32) -> f32 {
-        let images = if per_image { self.images } else { 1 };
+        // No pixel is one empty group, however many images it is said to be.
+        let images = if per_image && self.pixels() > 0 { self.images } else { 1 };
         let size = self.pixels().checked_div(images).unwrap_or_default();
         let mut total = 0.0;
         for image in 0..images {
             let start = image.wrapping_mul(size);
             total += group(start..start.wrapping_add(size), images as f32);
         }
-        total / images as f32
+        (total / images as f32).clamp(f32::MIN, f32::MAX)
     }
 
     /// The label of a pixel; `None` if it is ignored.

@@ -122,6 +122,9 @@ pub fn segmentation_aware(
     if scratch.len() < size {
         return Err(Error::Length { buffer: Buffer::Scratch, needed: size, got: scratch.len() });
     }
+    if pixels == 0 {
+        return Ok(0);
+    }
     let image_labels = |image: usize| {
         let start = image.wrapping_mul(size);
         labels.from(start).take(size).zip(start..)

@@ -68,7 +68,7 @@ pub fn effective_number<const C: usize>(counts: [u32; C], beta: f32) -> [f32; C]
     })
 }
 
-/// Limits weights to a range; 0, the weight of an absent class, stays 0.
+/// Limits weights above 0 to a range; 0, the weight of an absent class, stays 0, and what is no weight stays what it is.
 #[must_use]
 pub fn clamp<const C: usize>(weights: [f32; C], smallest: f32, largest: f32) -> [f32; C] {
     weights.map(|weight| if weight > 0.0 { weight.max(smallest).min(largest) } else { weight })
@@ -77,12 +77,17 @@ pub fn clamp<const C: usize>(weights: [f32; C], smallest: f32, largest: f32) -> 
 /// Scales weights so that the mean of those above 0 is 1.
 #[must_use]
 pub fn normalize_mean<const C: usize>(weights: [f32; C]) -> [f32; C] {
+    // Relative to the largest, whose sum with others might not be finite.
+    let largest = weights.iter().fold(0.0, |largest: f32, &weight| largest.max(weight));
+    if largest <= 0.0 {
+        return weights;
+    }
     let (mut sum, mut number) = (0.0, 0.0);
     for weight in weights.into_iter().filter(|&weight| weight > 0.0) {
-        sum += weight;
+        sum += weight / largest;
         number += 1.0;
     }
-    if sum > 0.0 { weights.map(|weight| weight * number / sum) } else { weights }
+    weights.map(|weight| weight / largest * number / sum)
 }
 
 /// Addends τ ln f_c of the logits, for [`CrossEntropy::with_logit_adjustment`](crate::CrossEntropy::with_logit_adjustment):

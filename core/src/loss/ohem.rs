@@ -1,6 +1,6 @@
 //! Online hard example mining: a loss per pixel, of the hardest pixels only.
 
-use super::take;
+use super::{bounded, take};
 use crate::error::{check_parameter, exponent, unit};
 use crate::kernel::order::key;
 use crate::kernel::select::{COUNTERS, nth};
@@ -15,7 +15,7 @@ use core::ops::Range;
 pub enum MinKept {
     /// So many pixels.
     Pixels(u32),
-    /// This share of all pixels, ignored ones included, rounded down: in `0..=1`.
+    /// This share of all pixels, ignored ones included, in `0..=1`: the product in f32, rounded down.
     Fraction(f32),
 }
 
@@ -60,7 +60,7 @@ enum Rule {
 /// |---|---|---|
 /// | [`new`](Self::new) | as above | Σ_K w |
 /// | [`paddle`](Self::paddle) | p < max(thresh, the min_kept-th smallest p), strictly; all if min_kept is 0 or ≥ n | \|K\| + 10⁻⁵ · pixels |
-/// | [`hrnet`](Self::hrnet) | p < max(thresh, the (min_kept + 1)-th smallest p), strictly | \|K\| |
+/// | [`hrnet`](Self::hrnet) | p < max(thresh, the (max(min_kept, 1) + 1)-th smallest p or the largest), strictly | \|K\| |
 /// | [`top_k`](Self::top_k) | the share of all pixels with the largest loss | that number |
 /// | [`loss_threshold`](Self::loss_threshold) | ℓ > threshold; if that are not more than min_kept: the min_kept largest ℓ | \|K\| |
 ///
@@ -216,7 +216,9 @@ impl<L> Ohem<L> {
     /// The pixels to keep of `valid` valid ones, and the divisor, `None` for the sum of the kept ones' weights.
     fn select(&self, keys: &[u32], valid: u32, counters: &mut [u32]) -> (Selection, Option<f32>) {
         let pixels = keys.len();
-        let cut = probability_key(self.thresh, 1.0 - self.thresh);
+        // A threshold of −0 is one of +0.
+        let thresh = self.thresh + 0.0;
+        let cut = probability_key(thresh, 1.0 - thresh);
         let wanted = self.min_kept.of(pixels);
         let least = wanted.min(valid);
         match self.rule {
@@ -240,7 +242,7 @@ impl<L> Ohem<L> {
             }
             Rule::TopK => (Selection::smallest(keys, least, counters), Some(wanted as f32)),
             Rule::LossThreshold => {
-                let above = Selection::below(keys, loss_key(self.thresh));
+                let above = Selection::below(keys, loss_key(thresh));
                 let kept = if above.kept > least { above } else { Selection::smallest(keys, least, counters) };
                 (kept, Some(kept.kept as f32))
             }
@@ -303,7 +305,7 @@ impl<L> Ohem<L> {
             return 0.0;
         }
         visit(range, keys, selection, divisor);
-        total / divisor
+        (total / divisor).clamp(f32::MIN, f32::MAX)
     }
 
     /// How many pixels are kept.
@@ -351,7 +353,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
     ) -> f32 {
         batch.mean_over_groups(self.per_image, |range, groups| {
             self.group(batch, range, scratch, |range, keys, mut selection, divisor| {
-                let scale = scale / groups / divisor;
+                let scale = bounded(scale / groups / divisor);
                 let start = range.start;
                 let rows = batch.samples(range).zip(keys).map(|(sample, &key)| {
                     let (row, label) = sample.filter(|_| selection.keeps(key))?;

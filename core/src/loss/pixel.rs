@@ -121,7 +121,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
             total.add([self.pixel(row, label)]);
         }
         let [total] = total.total();
-        total / divisor
+        (total / divisor).clamp(f32::MIN, f32::MAX)
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -149,7 +149,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
             }),
         );
         let [total] = total.total();
-        total / divisor
+        (total / divisor).clamp(f32::MIN, f32::MAX)
     }
 }
 

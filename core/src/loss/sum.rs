@@ -34,7 +34,7 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32 {
         let Self((a, first), (b, second)) = self;
-        a * first.evaluate(batch, scratch) + b * second.evaluate(batch, scratch)
+        total(a * first.evaluate(batch, scratch), b * second.evaluate(batch, scratch))
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -45,7 +45,12 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         scratch: &mut [u32],
     ) -> f32 {
         let Self((a, first), (b, second)) = self;
-        a * first.accumulate(batch, bounded(scale * a), grad, scratch)
-            + b * second.accumulate(batch, bounded(scale * b), grad, scratch)
+        let first = a * first.accumulate(batch, bounded(scale * a), grad, scratch);
+        total(first, b * second.accumulate(batch, bounded(scale * b), grad, scratch))
     }
+}
+
+/// The sum, saturated, and +0 for −0 − 0.
+fn total(first: f32, second: f32) -> f32 {
+    (first.clamp(f32::MIN, f32::MAX) + second.clamp(f32::MIN, f32::MAX) + 0.0).clamp(f32::MIN, f32::MAX)
 }
