@@ -79,7 +79,7 @@ pub fn table<const C: usize>() -> [Choice<C>; 17] {
         Choice {
             name: "generalized-dice",
             title: "generalised Dice",
-            description: "generalised Dice: one index, classes weighted by 1/volume squared, smoothing 1e-5",
+            description: "generalised Dice: one index, classes weighted by 1/volume squared",
             objective: |_| Box::new(Overlap::generalized_dice().per_batch()),
             auxiliary: None,
         },
