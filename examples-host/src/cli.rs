@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[command(name = "scarce-host", version, after_help = losses::help())]
 pub struct Arguments {
     /// Folder with {train,test}/{images,masks}/NAME.png: 8-bit grey or RGB images, masks of class numbers with 255 for
-    /// pixels to ignore; and, if you like, meta.json with {"classes": [names]}. 2 to 8 classes; training images of at
+    /// pixels to ignore; and, if you like, meta.json, where "classes" lists names. 2 to 8 classes; training images of at
     /// least 64×64 pixels [default: the built-in trays of beans]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -2,7 +2,8 @@
 //! each loss answers.
 //!
 //! *Arguments* ([`cli`]) → *images* ([`beans`] or [`folder`], both a [`data::Dataset`]) → *training* with each loss of
-//! [`losses`] and each seed ([`experiment`], [`train`]) → *report* ([`report`]).
+//! [`losses`] and each seed ([`experiment`], [`train`]), some with a loss of the features beside it ([`auxiliary`]) →
+//! *report* ([`report`]), with how far apart the classes lie in the features ([`separation`]).
 
 pub mod auxiliary;
 pub mod beans;

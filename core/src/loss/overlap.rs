@@ -11,10 +11,13 @@ use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
 use core::ops::Range;
 
-/// The smallest denominator of an index; below it the denominator counts as this constant.
+/// The smallest denominator of an index, which is the smallest smoothing; below it the denominator counts as this constant.
 ///
 /// It matters only without smoothing, for a class that is neither present nor predicted, where the index would be 0/0.
-const SMALLEST_DENOMINATOR: f32 = 1e-7;
+const SMALLEST_DENOMINATOR: f32 = 1e-12;
+
+/// The smallest index that [`Form::Log`] takes the logarithm of.
+const SMALLEST_INDEX: f32 = 1e-7;
 
 /// The largest smoothing constant that a weighted sum over classes is given: the index is 1 then, in any case.
 const LARGEST_SMOOTHING: f32 = 1e30;
@@ -345,7 +348,9 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         let miss = if floored { 1.0 - index } else { (errors + (smooth_denominator - smooth_numerator)) * inverse };
         let (loss, slope) = match self.form {
             Form::Linear => (miss, -1.0),
-            Form::Log if index < SMALLEST_DENOMINATOR => (-M::ln(SMALLEST_DENOMINATOR), 0.0),
+            Form::Log if index < SMALLEST_INDEX => (-M::ln(SMALLEST_INDEX), 0.0),
+            // −ln x = ln(1 + (1 − x)/x), which keeps its digits where x is near 1.
+            Form::Log if miss >= 0.0 => (M::ln_1p(miss / index), -1.0 / index),
             Form::Log => (-M::ln(index), -1.0 / index),
             Form::Focal(gamma) => {
                 // s_n > s_d can lift the index over 1, where the loss is 0 and flat.
