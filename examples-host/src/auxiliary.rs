@@ -230,8 +230,7 @@ mod tests {
         assert_eq!(moved(0), 0);
         assert!(moved(1) > 50, "{}", moved(1));
 
-        features.fill([0.0; HIDDEN]);
-        let forward = Forward { features: &features, ..forward };
+        let forward = Forward { features: &vec![[0.0; HIDDEN]; PIXELS], ..forward };
         assert_eq!(Contrast::new(3).add_grad(forward, &mut gradient).expect("features are finite"), 0.0);
     }
 
