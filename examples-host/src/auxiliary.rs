@@ -164,7 +164,8 @@ mod tests {
     /// A random batch of three classes: features as a ReLU leaves them, labels in squares, the third class in few crops.
     fn batch() -> (Vec<u8>, Vec<[f32; HIDDEN]>, Vec<[f32; 3]>) {
         let mut random = Pcg64::seed_from_u64(1);
-        let label = |pixel: usize| if pixel < CROP.pixels() && pixel % 50 == 0 { 2 } else { (pixel / 100 % 2) as u8 };
+        let label =
+            |pixel: usize| if pixel < CROP.pixels() && pixel.is_multiple_of(50) { 2 } else { (pixel / 100 % 2) as u8 };
         let labels: Vec<u8> = (0..PIXELS).map(label).collect();
         let mut feature = || random.random_range(-0.5_f32..1.0).max(0.0);
         let features = (0..PIXELS).map(|_| [(); HIDDEN].map(|()| feature())).collect();
