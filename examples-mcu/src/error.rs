@@ -21,8 +21,6 @@ pub enum Buffer {
     Input,
     /// The outputs of all convolutions, one after the other.
     Activations,
-    /// The outputs of the last convolution.
-    Features,
     /// The scores of each pixel.
     Logits,
     /// The gradient with respect to the logits.
@@ -44,7 +42,6 @@ impl fmt::Display for Buffer {
         f.write_str(match self {
             Self::Input => "input",
             Self::Activations => "activations",
-            Self::Features => "features",
             Self::Logits => "logits",
             Self::LogitGradient => "gradient of the logits",
             Self::FeatureGradient => "gradient of the features",
