@@ -25,7 +25,15 @@ impl Comparison {
     /// Error in units of the bound: above 1 it is too large.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        (self.found - self.truth).abs() / self.bound
+        let ratio = (self.found - self.truth).abs() / self.bound;
+        // NaN is never right, and must not hide what is wrong beside it; 0/0 is exact.
+        if self.found == self.truth {
+            0.0
+        } else if ratio.is_nan() {
+            f64::INFINITY
+        } else {
+            ratio
+        }
     }
 }
 
