@@ -59,7 +59,7 @@ impl sealed::Sealed for Within {}
 
 impl<const D: usize> Contrast<D> for Within {
     fn scratch(&self, anchors: usize) -> usize {
-        Scratch::new(COUNTERS, 4).words(anchors)
+        PixelContrast::scratch_len(anchors)
     }
 
     fn columns(&self, embeddings: &Embeddings<'_, D>) -> usize {
@@ -104,8 +104,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> sealed::S
 
 impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<D> for &Memory<C, SLOTS, D, E> {
     fn scratch(&self, anchors: usize) -> usize {
-        let slots = C.saturating_mul(SLOTS);
-        Scratch::new(COUNTERS, 3).words(slots).saturating_add(anchors)
+        PixelContrast::memory_scratch_len(anchors, C.saturating_mul(SLOTS))
     }
 
     fn columns(&self, _: &Embeddings<'_, D>) -> usize {

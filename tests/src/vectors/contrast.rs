@@ -36,14 +36,7 @@ pub(super) fn judge(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     let Some(found) = for_dimensions!(rows.dimension, loss(&contrast, &rows, Labels::new(&labels), &everything)) else {
         return Ok(not_compiled(rows.dimension));
     };
-    let (value, grad) = found?;
-    let bounds = tolerance(Family::PixelContrast);
-    let mut errors = Errors::of_values(outcome, &[f64::from(value)], bounds)?;
-    if outcome.trusts_gradient() {
-        let grad: Vec<f64> = grad.into_iter().map(f64::from).collect();
-        errors = errors.with_gradient(outcome, &grad, rows.dimension, &vec![PEERS_ROUNDING; grad.len()], bounds)?;
-    }
-    Ok(Verdict::Compared { errors, passed: errors.are_within(bounds) })
+    compare(outcome, found?, rows.dimension)
 }
 
 /// Embeddings of images, of which a sampler takes some for anchors: the same ones as the peer, and the same loss.
@@ -66,12 +59,16 @@ pub(super) fn judge_sampled(case: &Case, outcome: &Outcome) -> Result<Verdict> {
     let Some(found) = for_dimensions!(rows.dimension, loss(&contrast, &rows, labels, &anchors)) else {
         return Ok(not_compiled(rows.dimension));
     };
-    let (value, grad) = found?;
+    compare(outcome, found?, rows.dimension)
+}
+
+/// The loss and its gradient against the peer's.
+fn compare(outcome: &Outcome, (value, grad): (f32, Vec<f32>), dimension: usize) -> Result<Verdict> {
     let bounds = tolerance(Family::PixelContrast);
     let mut errors = Errors::of_values(outcome, &[f64::from(value)], bounds)?;
     if outcome.trusts_gradient() {
         let grad: Vec<f64> = grad.into_iter().map(f64::from).collect();
-        errors = errors.with_gradient(outcome, &grad, rows.dimension, &vec![PEERS_ROUNDING; grad.len()], bounds)?;
+        errors = errors.with_gradient(outcome, &grad, dimension, &vec![PEERS_ROUNDING; grad.len()], bounds)?;
     }
     Ok(Verdict::Compared { errors, passed: errors.are_within(bounds) })
 }
