@@ -29,6 +29,10 @@ pub enum Buffer {
     FeatureGradient,
     /// The normalised image.
     Normalized,
+    /// The bytes of a frame.
+    Image,
+    /// The labels of a frame.
+    Labels,
 }
 
 impl fmt::Display for LengthError {
@@ -46,6 +50,8 @@ impl fmt::Display for Buffer {
             Self::LogitGradient => "gradient of the logits",
             Self::FeatureGradient => "gradient of the features",
             Self::Normalized => "normalised image",
+            Self::Image => "image",
+            Self::Labels => "labels",
         })
     }
 }

@@ -50,6 +50,7 @@
 mod adam;
 mod convolution;
 mod error;
+mod frame;
 mod head;
 mod momentum;
 mod network;
@@ -61,6 +62,7 @@ mod shape;
 pub use adam::Adam;
 pub use convolution::Convolution;
 pub use error::{Buffer, LengthError};
+pub use frame::{Frame, IGNORED};
 pub use head::Head;
 pub use momentum::Momentum;
 pub use network::Network;
