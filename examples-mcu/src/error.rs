@@ -33,6 +33,10 @@ pub enum Buffer {
     Image,
     /// The labels of a frame.
     Labels,
+    /// A row of a frame.
+    Row,
+    /// The gradient with respect to the logits of a band.
+    BandGradient,
 }
 
 impl fmt::Display for LengthError {
@@ -52,6 +56,8 @@ impl fmt::Display for Buffer {
             Self::Normalized => "normalised image",
             Self::Image => "image",
             Self::Labels => "labels",
+            Self::Row => "row",
+            Self::BandGradient => "gradient of a band's logits",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A picture and the classes of its pixels.
 
 use crate::error::check_length;
-use crate::{Buffer, LengthError, Shape};
+use crate::{Buffer, LengthError, Moments, Shape};
 
 /// The label of pixels of which nobody told the class: they take no part in training or measuring.
 pub const IGNORED: u8 = 255;
@@ -12,6 +12,7 @@ pub struct Frame<'a, const CHANNELS: usize> {
     shape: Shape,
     image: &'a mut [[u8; CHANNELS]],
     labels: &'a mut [u8],
+    field: Option<[Moments; CHANNELS]>,
 }
 
 impl<'a, const CHANNELS: usize> Frame<'a, CHANNELS> {
@@ -22,7 +23,7 @@ impl<'a, const CHANNELS: usize> Frame<'a, CHANNELS> {
     pub fn new(shape: Shape, image: &'a mut [[u8; CHANNELS]], labels: &'a mut [u8]) -> Result<Self, LengthError> {
         check_length(Buffer::Image, shape.pixels(), image.len())?;
         check_length(Buffer::Labels, shape.pixels(), labels.len())?;
-        Ok(Self { shape, image, labels })
+        Ok(Self { shape, image, labels, field: None })
     }
 
     /// Height and width.
@@ -51,5 +52,16 @@ impl<'a, const CHANNELS: usize> Frame<'a, CHANNELS> {
     /// The class of each pixel, to be written.
     pub const fn labels_mut(&mut self) -> &mut [u8] {
         self.labels
+    }
+
+    /// Tells the moments of the field of view of which the frame is a window; with `None` the frame is the whole field.
+    pub const fn set_field(&mut self, moments: Option<[Moments; CHANNELS]>) {
+        self.field = moments;
+    }
+
+    /// What the image is normalised by: the moments of the field of view, or of the frame if it is the whole field.
+    #[must_use]
+    pub fn moments(&self) -> [Moments; CHANNELS] {
+        self.field.unwrap_or_else(|| Moments::of(self.image))
     }
 }

@@ -48,8 +48,11 @@
 #![no_std]
 
 mod adam;
+mod adaptation;
+pub mod camera;
 mod convolution;
 mod error;
+mod finetune;
 mod frame;
 mod head;
 mod momentum;
@@ -58,14 +61,20 @@ mod normalize;
 mod parameters;
 pub mod schedule;
 mod shape;
+mod weights;
+mod workspace;
 
 pub use adam::Adam;
+pub use adaptation::{AdaptationError, Goal, Verdict, adapt, measure_round};
 pub use convolution::Convolution;
 pub use error::{Buffer, LengthError};
+pub use finetune::{FineTuning, Recipe, Scope, Slice, TrainingError, measure};
 pub use frame::{Frame, IGNORED};
 pub use head::Head;
 pub use momentum::Momentum;
 pub use network::Network;
-pub use normalize::normalize;
+pub use normalize::{Moments, normalize, normalize_with};
 pub use parameters::Parameters;
 pub use shape::Shape;
+pub use weights::{Architecture, WeightsError, encoded_len};
+pub use workspace::{Layout, Workspace};

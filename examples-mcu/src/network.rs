@@ -30,6 +30,10 @@ impl<const INPUTS: usize, const HIDDEN: usize, const CLASSES: usize, const DEEP:
         Self { first: Convolution::new(rng), deep: array::from_fn(|_| Convolution::new(rng)), head: Head::new(rng) }
     }
 
+    /// How many rows, or columns, away a pixel may lie on which the features of a pixel depend: 1, 3, 7, … with 0, 1, 2, …
+    /// dilated convolutions.
+    pub const REACH: usize = (2_usize << DEEP) - 1;
+
     /// Length of the buffer of activations, in pixels: one layer after the other.
     #[must_use]
     pub const fn activations_len(shape: Shape) -> usize {
