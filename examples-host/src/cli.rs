@@ -1,9 +1,10 @@
 //! The command line.
 
 use crate::experiment::Plan;
+use crate::export::Export;
 use crate::losses;
-use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Trains a small segmentation network from scratch, once per loss, on images with a rare class, and reports how well
@@ -16,8 +17,12 @@ use std::path::PathBuf;
 /// same weights and sees the same random crops as the other losses' runs of its seed. Equal arguments give equal
 /// numbers, whatever the number of threads; only the times differ.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "scarce-host", version, after_help = losses::help())]
+#[command(name = "scarce-host", version, after_help = losses::help(), args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// What to do instead of comparing losses.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Folder with {train,test}/{images,masks}/NAME.png: 8-bit grey or RGB images, masks of class numbers with 255 for
     /// pixels to ignore; and, if you like, meta.json, where "classes" lists names. 2 to 8 classes; training images of at
     /// least 64×64 pixels [default: the built-in trays of beans]
@@ -48,6 +53,13 @@ pub struct Arguments {
     /// Runs to train at the same time; 0 for as many as there are cores
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// What to do instead of comparing losses.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Train the network that the firmware starts from
+    Export(Export),
 }
 
 impl Arguments {

@@ -68,7 +68,11 @@ fn unnamed_classes<'a>(folder: &Path, images: impl Iterator<Item = &'a Image>) -
     Ok((0..=largest).map(|class| format!("class {class}")).collect())
 }
 
-fn load_split(folder: &Path, classes: usize) -> Result<Vec<Image>> {
+/// Loads `{images,masks}/NAME.png` of one split, in the order of their names.
+///
+/// # Errors
+/// If anything in the folder cannot be used; the message names the file.
+pub fn load_split(folder: &Path, classes: usize) -> Result<Vec<Image>> {
     let (images, mut masks) = (list(&folder.join("images"))?, list(&folder.join("masks"))?);
     ensure!(!images.is_empty(), "{}: no PNG file", folder.join("images").display());
     let mut loaded = Vec::new();

@@ -10,6 +10,7 @@ pub mod beans;
 pub mod cli;
 pub mod data;
 pub mod experiment;
+pub mod export;
 pub mod folder;
 pub mod losses;
 mod progress;
@@ -25,6 +26,10 @@ use std::io::{self, Write};
 /// # Errors
 /// If the images cannot be used or the report cannot be written. No report is written then.
 pub fn run(arguments: &cli::Arguments) -> Result<()> {
+    if let Some(cli::Command::Export(export)) = &arguments.command {
+        writeln!(io::stdout(), "{}", export::export(export)?)?;
+        return Ok(());
+    }
     report::folder::check(&arguments.out)?;
     let dataset = match &arguments.data {
         Some(folder) => folder::load(folder)?,

@@ -25,7 +25,7 @@ const MEASUREMENTS: u32 = 20;
 /// Channels of the convolutions, and so the features of a pixel.
 pub const HIDDEN: usize = 8;
 const DEEP: usize = 2;
-type Model<const I: usize, const C: usize> = Network<I, HIDDEN, C, DEEP>;
+type Model<const I: usize, const C: usize, const D: usize> = Network<I, HIDDEN, C, D>;
 
 /// An image as the network takes it: each channel at mean 0 and standard deviation 1 over the whole image.
 pub struct Sample<const I: usize> {
@@ -131,7 +131,7 @@ pub fn train<const I: usize, const C: usize>(
 ) -> Result<Outcome> {
     let steps = recipe.steps;
     let interval = steps.div_ceil(MEASUREMENTS);
-    let mut trainer = Trainer::<I, C>::new(recipe);
+    let mut trainer = Trainer::<I, C, DEEP>::new(recipe);
     let untrained = embed(&trainer.network, test)?;
     let mut measured = Measured { scores: Scores::new(&Confusion::<C>::new()), predictions: Vec::new() };
     let (mut curve, mut training_time) = (Vec::new(), Duration::ZERO);
@@ -157,14 +157,41 @@ pub fn train<const I: usize, const C: usize>(
     Ok(Outcome { curve, scores, predictions, untrained, trained, training_time })
 }
 
+/// Trains a network of `D` dilated convolutions from scratch.
+///
+/// # Errors
+/// As [`train`].
+pub fn pretrain<const I: usize, const C: usize, const D: usize>(
+    train: &[Sample<I>],
+    recipe: Recipe<'_, C>,
+) -> Result<Network<I, HIDDEN, C, D>> {
+    let steps = recipe.steps;
+    let mut trainer = Trainer::<I, C, D>::new(recipe);
+    for step in 0..steps {
+        trainer.step(train, schedule::cosine(step, steps, BASE_RATE)).with_context(|| format!("step {step}"))?;
+    }
+    Ok(trainer.network)
+}
+
+/// How well a network predicts images.
+///
+/// # Errors
+/// If logits are not finite.
+pub fn score<const I: usize, const C: usize, const D: usize>(
+    network: &Network<I, HIDDEN, C, D>,
+    samples: &[Sample<I>],
+) -> Result<Scores> {
+    Ok(measure(network, samples)?.scores)
+}
+
 /// A network in training, and the buffers of a step.
-struct Trainer<'a, const I: usize, const C: usize> {
+struct Trainer<'a, const I: usize, const C: usize, const D: usize> {
     objective: &'a dyn Objective<C>,
     auxiliary: Option<Box<dyn Auxiliary<C>>>,
     random: Pcg64,
-    network: Model<I, C>,
-    gradient: Model<I, C>,
-    adam: Adam<Model<I, C>>,
+    network: Model<I, C, D>,
+    gradient: Model<I, C, D>,
+    adam: Adam<Model<I, C, D>>,
     inputs: Vec<[f32; I]>,
     labels: Vec<u8>,
     activations: Vec<[f32; HIDDEN]>,
@@ -176,7 +203,7 @@ struct Trainer<'a, const I: usize, const C: usize> {
     scratch: Vec<u32>,
 }
 
-impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
+impl<'a, const I: usize, const C: usize, const D: usize> Trainer<'a, I, C, D> {
     fn new(recipe: Recipe<'a, C>) -> Self {
         let Recipe { objective, auxiliary, seed, .. } = recipe;
         let pixels = BATCH * CROP.pixels();
@@ -190,7 +217,7 @@ impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
             adam: Adam::new(),
             inputs: Vec::with_capacity(pixels),
             labels: Vec::with_capacity(pixels),
-            activations: vec![[0.0; HIDDEN]; BATCH * Model::<I, C>::activations_len(CROP)],
+            activations: vec![[0.0; HIDDEN]; BATCH * Model::<I, C, D>::activations_len(CROP)],
             logits: vec![[0.0; C]; pixels],
             logit_gradient: vec![[0.0; C]; pixels],
             features: Vec::with_capacity(pixels),
@@ -202,7 +229,7 @@ impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
     /// One step of the optimiser; returns the loss before it.
     fn step(&mut self, samples: &[Sample<I>], rate: f32) -> Result<f32> {
         self.draw_batch(samples);
-        let activations_len = Model::<I, C>::activations_len(CROP);
+        let activations_len = Model::<I, C, D>::activations_len(CROP);
         let crops = self.inputs.chunks_exact(CROP.pixels()).zip(self.activations.chunks_exact_mut(activations_len));
         for ((inputs, activations), logits) in crops.zip(self.logits.chunks_exact_mut(CROP.pixels())) {
             self.network.forward(inputs, CROP, activations, logits)?;
@@ -235,7 +262,7 @@ impl<'a, const I: usize, const C: usize> Trainer<'a, I, C> {
     fn auxiliary_loss(&mut self) -> Result<f32> {
         let Some(auxiliary) = &mut self.auxiliary else { return Ok(0.0) };
         self.features.clear();
-        for activations in self.activations.chunks_exact(Model::<I, C>::activations_len(CROP)) {
+        for activations in self.activations.chunks_exact(Model::<I, C, D>::activations_len(CROP)) {
             self.features.extend(&activations[activations.len() - CROP.pixels()..]);
         }
         self.feature_gradient.fill([0.0; HIDDEN]);
@@ -275,11 +302,14 @@ struct Measured {
 }
 
 /// Predicts whole images, each pixel's class that of the largest logit.
-fn measure<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sample<I>]) -> Result<Measured> {
+fn measure<const I: usize, const C: usize, const D: usize>(
+    network: &Model<I, C, D>,
+    samples: &[Sample<I>],
+) -> Result<Measured> {
     let (mut activations, mut logits) = (Vec::new(), Vec::new());
     let (mut confusion, mut predictions) = (Confusion::<C>::new(), Vec::new());
     for sample in samples {
-        activations.resize(Model::<I, C>::activations_len(sample.shape), [0.0; HIDDEN]);
+        activations.resize(Model::<I, C, D>::activations_len(sample.shape), [0.0; HIDDEN]);
         logits.resize(sample.shape.pixels(), [0.0; C]);
         network.forward(&sample.inputs, sample.shape, &mut activations, &mut logits)?;
         let predicted: Vec<u8> = logits.iter().map(|row| argmax(row) as u8).collect();
@@ -290,11 +320,14 @@ fn measure<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sam
 }
 
 /// The features of some pixels of each class.
-fn embed<const I: usize, const C: usize>(network: &Model<I, C>, samples: &[Sample<I>]) -> Result<Vec<Embedding>> {
+fn embed<const I: usize, const C: usize, const D: usize>(
+    network: &Model<I, C, D>,
+    samples: &[Sample<I>],
+) -> Result<Vec<Embedding>> {
     let labels: Vec<&[u8]> = samples.iter().map(|sample| sample.labels.as_slice()).collect();
     let (mut activations, mut embeddings) = (Vec::new(), Vec::new());
     for (sample, pixels) in samples.iter().zip(places(&labels, C)) {
-        activations.resize(Model::<I, C>::activations_len(sample.shape), [0.0; HIDDEN]);
+        activations.resize(Model::<I, C, D>::activations_len(sample.shape), [0.0; HIDDEN]);
         let features = network.forward_features(&sample.inputs, sample.shape, &mut activations)?;
         embeddings.extend(pixels.into_iter().map(|pixel| Embedding::new(sample.labels[pixel], &features[pixel])));
     }
