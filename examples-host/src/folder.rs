@@ -48,6 +48,14 @@ pub fn load(folder: &Path) -> Result<Dataset> {
     Ok(Dataset { name: name_of(folder), channels, classes, train, test })
 }
 
+/// How many classes `meta.json` names; as many as there can be without it.
+///
+/// # Errors
+/// If the file is there and cannot be used.
+pub fn class_count(folder: &Path) -> Result<usize> {
+    Ok(class_names(&folder.join("meta.json"))?.map_or(MAX_CLASSES, |names| names.len()))
+}
+
 fn class_names(file: &Path) -> Result<Option<Vec<String>>> {
     if !file.exists() {
         return Ok(None);

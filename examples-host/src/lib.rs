@@ -12,6 +12,7 @@ pub mod data;
 pub mod experiment;
 pub mod export;
 pub mod folder;
+pub mod frames;
 pub mod losses;
 mod progress;
 pub mod report;

@@ -1,5 +1,11 @@
 //! Where frames come from.
 
+pub mod scenes;
+pub mod uart;
+
+pub use scenes::Scenes;
+pub use uart::{UartCamera, UartError};
+
 use crate::Frame;
 
 /// What a frame is wanted for. A host that sends pictures has others for each; a camera that sees the world does not care.

@@ -49,8 +49,11 @@
 
 mod adam;
 mod adaptation;
+#[cfg(all(feature = "_board", target_arch = "arm", target_os = "none"))]
+pub mod board;
 pub mod camera;
 mod convolution;
+mod eeprom;
 mod error;
 mod finetune;
 mod frame;
@@ -60,6 +63,7 @@ mod network;
 mod normalize;
 mod parameters;
 pub mod schedule;
+pub mod selfcheck;
 mod shape;
 mod weights;
 mod workspace;
@@ -67,6 +71,7 @@ mod workspace;
 pub use adam::Adam;
 pub use adaptation::{AdaptationError, Goal, Verdict, adapt, measure_round};
 pub use convolution::Convolution;
+pub use eeprom::{EepromError, EepromFlash};
 pub use error::{Buffer, LengthError};
 pub use finetune::{FineTuning, Recipe, Scope, Slice, TrainingError, measure};
 pub use frame::{Frame, IGNORED};

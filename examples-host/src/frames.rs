@@ -1,0 +1,353 @@
+//! Frames for a device: the images of a folder, as [`scarce_mcu::camera::uart`] asks for them.
+
+use crate::data::Image;
+use crate::folder::{class_count, load_split};
+use anyhow::{Context, Result, ensure};
+use scarce_mcu::camera::Purpose;
+use scarce_mcu::camera::uart::{CHECKSUM, MAGIC, REQUEST, VERSION};
+use scarce_mcu::{Moments, Shape};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+/// Answers to a device, of each purpose in the order in which they are sent.
+///
+/// Each image is cut in tiles of the frame's size; the first tile of each image comes first, then the second of each, and so
+/// on. Frames to adapt to and to validate with come from different images of `shift_adapt`: the last quarter, at least one,
+/// is for validation. Frames to test with come from `shift_test`.
+pub struct Frames {
+    adapt: Answers,
+    validate: Answers,
+    test: Answers,
+}
+
+struct Answers {
+    bytes: Vec<Vec<u8>>,
+    next: usize,
+}
+
+impl Frames {
+    /// Loads `{shift_adapt,shift_test}/{images,masks}/NAME.png`.
+    ///
+    /// # Errors
+    /// If anything in the folder cannot be used, or an image is smaller than a frame.
+    pub fn load(folder: &Path, frame: Shape) -> Result<Self> {
+        let classes = class_count(folder)?;
+        let adapt = load_split(&folder.join("shift_adapt"), classes)?;
+        let test = load_split(&folder.join("shift_test"), classes)?;
+        ensure!(
+            adapt.len() > 1,
+            "{}: two images are needed, one to validate with",
+            folder.join("shift_adapt").display()
+        );
+        let (adapt, validate) = adapt.split_at(adapt.len() - (adapt.len() / 4).max(1));
+        Ok(Self {
+            adapt: Answers::new(adapt, frame, Purpose::Adapt)?,
+            validate: Answers::new(validate, frame, Purpose::Validate)?,
+            test: Answers::new(&test, frame, Purpose::Test)?,
+        })
+    }
+
+    /// Answers requests until the other side closes the link; what is no request is skipped.
+    ///
+    /// # Errors
+    /// If the link fails.
+    pub fn serve(&mut self, mut link: impl Read + Write) -> io::Result<()> {
+        let mut last = 0;
+        loop {
+            let mut byte = [0];
+            match link.read(&mut byte) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let answers = match (last, byte[0]) {
+                (REQUEST, 0) => Some(&mut self.adapt),
+                (REQUEST, 1) => Some(&mut self.validate),
+                (REQUEST, 2) => Some(&mut self.test),
+                _ => None,
+            };
+            if let Some(answers) = answers {
+                link.write_all(answers.next())?;
+                link.flush()?;
+            }
+            last = byte[0];
+        }
+    }
+}
+
+impl Answers {
+    fn new(images: &[Image], frame: Shape, purpose: Purpose) -> Result<Self> {
+        let mut tiles = Vec::new();
+        for image in images {
+            let Shape { height, width } = image.shape;
+            let fits = height >= frame.height && width >= frame.width;
+            ensure!(fits, "{}: {width}×{height} pixels, {}×{} are needed", image.name, frame.width, frame.height);
+            let (rows, columns) = (height / frame.height, width / frame.width);
+            let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+            for (number, (row, column)) in corners.enumerate() {
+                tiles.push((number, image, row * frame.height, column * frame.width));
+            }
+        }
+        tiles.sort_by_key(|&(number, ..)| number);
+        let last = tiles.len() - 1;
+        let answer = |(index, (_, image, top, left)): (usize, (usize, &Image, usize, usize))| {
+            answer(image, frame, (top, left), purpose, index == last)
+        };
+        Ok(Self { bytes: tiles.into_iter().enumerate().map(answer).collect::<Result<_>>()?, next: 0 })
+    }
+
+    fn next(&mut self) -> &[u8] {
+        let index = self.next;
+        self.next = (index + 1) % self.bytes.len();
+        &self.bytes[index]
+    }
+}
+
+fn answer(image: &Image, frame: Shape, corner: (usize, usize), purpose: Purpose, last: bool) -> Result<Vec<u8>> {
+    let channels = image.channels();
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend([VERSION, purpose.code(), u8::try_from(channels)?, u8::from(last)]);
+    for length in [frame.height, frame.width] {
+        bytes.extend(u16::try_from(length).context("a frame too large")?.to_le_bytes());
+    }
+    for moments in moments(image) {
+        for number in [moments.mean, moments.deviation] {
+            bytes.extend(((number * 256.0).round() as u16).to_le_bytes());
+        }
+    }
+    let (top, left) = corner;
+    for (source, width) in [(&image.bytes, channels), (&image.labels, 1)] {
+        for row in top..top + frame.height {
+            let first = (row * image.shape.width + left) * width;
+            bytes.extend(&source[first..first + frame.width * width]);
+        }
+    }
+    let checksum = CHECKSUM.checksum(&bytes);
+    bytes.extend(checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// The moments of each channel.
+fn moments(image: &Image) -> Vec<Moments> {
+    match image.channels() {
+        1 => Moments::of::<1>(image.bytes.as_chunks().0).to_vec(),
+        _ => Moments::of::<3>(image.bytes.as_chunks().0).to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scarce_mcu::camera::{Camera, Round, UartCamera, UartError};
+    use scarce_mcu::{Frame, IGNORED};
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+    use std::rc::Rc;
+
+    const FRAME: Shape = Shape::new(2, 3);
+
+    /// Two images of 5×6 pixels for each purpose.
+    fn frames() -> Frames {
+        let image = |start: u8| Image {
+            name: format!("image {start}"),
+            shape: Shape::new(5, 6),
+            bytes: (start..start + 30).collect(),
+            labels: (0..30).map(|pixel| [0, 1, IGNORED][pixel % 3]).collect(),
+        };
+        let answers = |start, purpose| Answers::new(&[image(start), image(start + 100)], FRAME, purpose);
+        let all = [(0, Purpose::Adapt), (30, Purpose::Validate), (60, Purpose::Test)];
+        let [adapt, validate, test] = all.map(|(start, purpose)| answers(start, purpose).expect("large enough"));
+        Frames { adapt, validate, test }
+    }
+
+    /// A line to a host that serves, on which an accident may happen to each answer.
+    #[derive(Clone)]
+    struct Line(Rc<RefCell<State>>);
+
+    struct State {
+        frames: Frames,
+        request: Vec<u8>,
+        answer: Vec<u8>,
+        accidents: Vec<fn(&mut Vec<u8>)>,
+        requests: usize,
+    }
+
+    impl Line {
+        fn new(accidents: Vec<fn(&mut Vec<u8>)>) -> Self {
+            let (frames, request, answer) = (frames(), Vec::new(), Vec::new());
+            Self(Rc::new(RefCell::new(State { frames, request, answer, accidents, requests: 0 })))
+        }
+
+        fn camera(&self) -> UartCamera<Self, Self> {
+            UartCamera::new(self.clone(), self.clone(), 2).with_silence(1)
+        }
+    }
+
+    struct Link<'a>(&'a [u8], Vec<u8>);
+
+    impl Read for Link<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.0.read(bytes)
+        }
+    }
+
+    impl Write for Link<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl embedded_io::ErrorType for Line {
+        type Error = Infallible;
+    }
+
+    impl embedded_io::ReadReady for Line {
+        fn read_ready(&mut self) -> Result<bool, Infallible> {
+            Ok(!self.0.borrow().answer.is_empty())
+        }
+    }
+
+    impl embedded_io::Read for Line {
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
+            bytes[0] = self.0.borrow_mut().answer.remove(0);
+            Ok(1)
+        }
+    }
+
+    impl embedded_io::Write for Line {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+            self.0.borrow_mut().request.extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> Result<(), Infallible> {
+            let state = &mut *self.0.borrow_mut();
+            let mut link = Link(&state.request, Vec::new());
+            state.frames.serve(&mut link).expect("memory does not fail");
+            let mut answer = link.1;
+            if state.requests < state.accidents.len() {
+                state.accidents[state.requests](&mut answer);
+            }
+            state.answer.extend(answer);
+            state.request.clear();
+            state.requests += 1;
+            Ok(())
+        }
+    }
+
+    impl embedded_hal::delay::DelayNs for Line {
+        fn delay_ns(&mut self, _: u32) {}
+    }
+
+    type Outcome = Result<Round, UartError<Infallible>>;
+
+    /// A frame as the device gets it: the image, the labels, the field of view.
+    fn capture(camera: &mut UartCamera<Line, Line>, purpose: Purpose) -> (Outcome, Vec<u8>, Vec<u8>, Moments) {
+        let (mut image, mut labels) = ([[7]; FRAME.pixels()], [0; FRAME.pixels()]);
+        let mut frame = Frame::new(FRAME, &mut image, &mut labels).expect("one element a pixel");
+        let outcome = camera.capture(purpose, &mut frame);
+        let [moments] = frame.moments();
+        (outcome, image.as_flattened().to_vec(), labels.to_vec(), moments)
+    }
+
+    #[test]
+    fn frames_arrive_in_order_round_after_round() {
+        let mut camera = Line::new(Vec::new()).camera();
+        for _ in 0..2 {
+            for (purpose, start) in [(Purpose::Test, 60), (Purpose::Adapt, 0), (Purpose::Validate, 30)] {
+                for tile in 0..8 {
+                    let (outcome, image, labels, moments) = capture(&mut camera, purpose);
+                    assert_eq!(outcome, Ok(if tile == 7 { Round::Ends } else { Round::Continues }));
+                    let corner = start + tile % 2 * 100 + [0, 3, 12, 15][usize::from(tile / 2)];
+                    assert_eq!(image, [0, 1, 2, 6, 7, 8].map(|offset| corner + offset));
+                    assert_eq!(labels, [0, 1, IGNORED, 0, 1, IGNORED]);
+                    let mean = f32::from(start + tile % 2 * 100) + 14.5;
+                    assert_eq!(moments.mean, mean, "of the whole image");
+                    assert!((moments.deviation - 8.655).abs() < 0.003, "{}", moments.deviation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn noise_before_a_frame_is_skipped() {
+        let mut camera = Line::new(vec![|answer| drop(answer.splice(0..0, *b"SCSCR\xff\x00"))]).camera();
+        assert_eq!(capture(&mut camera, Purpose::Adapt).0, Ok(Round::Continues));
+    }
+
+    #[test]
+    fn a_spoilt_frame_is_asked_for_again_and_given_up_in_the_end() {
+        let spoil: fn(&mut Vec<u8>) = |answer| *answer.last_mut().expect("not empty") ^= 4;
+        let line = Line::new(vec![spoil; 2]);
+        assert_eq!(capture(&mut line.camera(), Purpose::Adapt).0, Ok(Round::Continues));
+        assert_eq!(line.0.borrow().requests, 3);
+        let line = Line::new(vec![spoil; 3]);
+        let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Adapt);
+        assert_eq!(outcome, Err(UartError::Checksum));
+        assert_eq!(labels, [IGNORED; 6], "nothing of it can be trained on");
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let length = frames().adapt.bytes[0].len();
+        for bit in 0..8 * length {
+            let line = Line::new(Vec::new());
+            line.0.borrow_mut().frames.adapt.bytes.truncate(1);
+            line.0.borrow_mut().frames.adapt.bytes[0][bit / 8] ^= 1 << (bit % 8);
+            let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Adapt);
+            assert!(outcome.is_err(), "bit {bit}");
+            assert_eq!(labels, [IGNORED; 6]);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_breaks_off_is_an_error() {
+        for cut in [0, 3, 8, 13, 20, 31] {
+            let line = Line::new(Vec::new());
+            line.0.borrow_mut().frames.test.bytes[0].truncate(cut);
+            assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Err(UartError::Silence), "after {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn frames_of_another_kind_are_refused() {
+        let outcome = |spoil: fn(&mut Vec<u8>)| {
+            let line = Line::new(Vec::new());
+            for answer in &mut line.0.borrow_mut().frames.adapt.bytes {
+                spoil(answer);
+                let covered = answer.len() - 4;
+                let checksum = CHECKSUM.checksum(&answer[..covered]);
+                answer[covered..].copy_from_slice(&checksum.to_le_bytes());
+            }
+            capture(&mut line.camera(), Purpose::Adapt).0
+        };
+        assert_eq!(outcome(|answer| answer[4] = 2), Err(UartError::Version(2)));
+        assert_eq!(outcome(|answer| answer[5] = 1), Err(UartError::Purpose(1)));
+        assert_eq!(outcome(|answer| answer[6] = 3), Err(UartError::Channels(3)));
+        assert_eq!(outcome(|answer| answer[8] = 3), Err(UartError::Shape { height: 3, width: 3 }));
+        let labels = 4 + 4 + 4 + 4 + 6;
+        assert_eq!(labels, 22);
+        assert_eq!(outcome(|answer| answer[22 + 4] = 2), Err(UartError::Label { pixel: 4 }));
+        assert_eq!(outcome(|answer| answer[22 + 4] = 0), Ok(Round::Continues));
+    }
+
+    #[test]
+    fn what_is_no_request_is_skipped() {
+        let mut link = Link(b"?F\x03\x00FF\x01", Vec::new());
+        frames().serve(&mut link).expect("memory does not fail");
+        assert_eq!(link.1, frames().validate.bytes[0]);
+    }
+
+    #[test]
+    fn images_that_are_too_small_are_named() {
+        let image = Image { name: "tiny.png".into(), shape: Shape::new(1, 9), bytes: vec![0; 9], labels: vec![0; 9] };
+        let error = Answers::new(&[image], FRAME, Purpose::Test).err().expect("one row is too few");
+        assert_eq!(error.to_string(), "tiny.png: 9×1 pixels, 3×2 are needed");
+    }
+}

@@ -1,0 +1,74 @@
+//! The command line.
+
+use crate::qemu::{Firmware, Options};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Size of the EEPROM that QEMU models.
+const EEPROM_LEN: u64 = 32 * 1024;
+
+/// Runs a firmware in QEMU.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "runner", version)]
+pub(crate) struct Arguments {
+    /// The firmware, an ELF file
+    pub(crate) firmware: PathBuf,
+
+    /// Seconds after which the firmware is taken to hang
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
+
+    /// Folder with images to send to the firmware over its UART: {shift_adapt,shift_test}/{images,masks}/NAME.png
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// File that the EEPROM lives in, made if it is not there; without one it is forgotten in the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) eeprom: Option<PathBuf>,
+
+    /// Erase the EEPROM first
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// Count instructions: one takes 2^N ns of the emulated time, which no longer depends on the host's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=10))]
+    pub(crate) icount: Option<u8>,
+
+    /// Which on-target tests to run, as for any Rust test
+    #[arg(last = true)]
+    pub(crate) tests: Vec<String>,
+}
+
+impl Arguments {
+    /// What to start QEMU with.
+    pub(crate) fn options(&self, firmware: &Firmware) -> Result<Options> {
+        let eeprom = match &self.eeprom {
+            Some(file) if firmware.has_eeprom() => {
+                prepare_eeprom(file, self.fresh).with_context(|| file.display().to_string())?;
+                Some(file.clone())
+            }
+            Some(_) => anyhow::bail!("{} has no EEPROM", firmware.machine()),
+            None => None,
+        };
+        if self.data.is_some() {
+            ensure!(firmware.has_uart(), "{} has no UART for images", firmware.machine());
+        }
+        Ok(Options { timeout: Duration::from_secs(self.timeout), data: self.data.clone(), eeprom, icount: self.icount })
+    }
+}
+
+/// A file of the right size; an erased EEPROM holds 0xff.
+fn prepare_eeprom(file: &Path, fresh: bool) -> Result<()> {
+    if fresh || !file.exists() {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(file, vec![0xff; usize::try_from(EEPROM_LEN)?])?;
+    }
+    let length = fs::metadata(file)?.len();
+    ensure!(length == EEPROM_LEN, "{length} bytes; an image of the EEPROM has {EEPROM_LEN}");
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! One run of a firmware in QEMU.
+
+use anyhow::{Context, Result, bail, ensure};
+use defmt_decoder::{DecodeError, Table};
+use object::{Object, ObjectSymbol};
+use scarce_host::frames::Frames;
+use scarce_mcu::Shape;
+use std::io::Read;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+/// The size of the frames that are sent.
+const FRAME: Shape = Shape::new(64, 64);
+
+/// A firmware, and what it says of itself.
+pub(crate) struct Firmware {
+    path: PathBuf,
+    pub(crate) elf: Vec<u8>,
+    machine: String,
+    log: Option<Table>,
+}
+
+/// What to run a firmware with.
+pub(crate) struct Options {
+    pub(crate) timeout: Duration,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) eeprom: Option<PathBuf>,
+    pub(crate) icount: Option<u8>,
+}
+
+impl Firmware {
+    /// Reads the file, which names its machine by a symbol.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let elf = fs::read(path).with_context(|| name.to_string())?;
+        let file = object::File::parse(&*elf).with_context(|| name.to_string())?;
+        let mut names = file.symbols().filter_map(|symbol| symbol.name().ok()?.strip_prefix("qemu_machine="));
+        let machine = names.next().with_context(|| format!("{name}: for a board that QEMU does not model"))?.to_owned();
+        drop(names);
+        let log = Table::parse(&elf).with_context(|| name.to_string())?;
+        Ok(Self { path: path.to_owned(), elf, machine, log })
+    }
+
+    pub(crate) fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// Whether QEMU models an EEPROM that the firmware uses.
+    pub(crate) fn has_eeprom(&self) -> bool {
+        matches!(self.machine(), "mps2-an385" | "mps2-an386" | "mps2-an500")
+    }
+
+    /// Whether frames can be sent to the firmware.
+    pub(crate) fn has_uart(&self) -> bool {
+        self.has_eeprom()
+    }
+
+    /// Runs the firmware, hands each line of its log to `print`, and returns its exit code.
+    ///
+    /// An error if QEMU cannot be started, if the firmware does not end in time, or if QEMU dies, as it does when the
+    /// processor locks up.
+    pub(crate) fn run(&self, options: &Options, arguments: &[String], mut print: impl FnMut(String)) -> Result<i32> {
+        let folder = tempfile::tempdir()?;
+        let socket = folder.path().join("uart");
+        let program = env::var_os("QEMU").unwrap_or_else(|| "qemu-system-arm".into());
+        let mut qemu = Command::new(&program);
+        qemu.args(["-machine", self.machine(), "-display", "none", "-monitor", "none", "-serial", "null"]);
+        qemu.arg("-semihosting-config");
+        qemu.arg(arguments.iter().fold("enable=on,target=native".into(), |all: String, a| format!("{all},arg={a}")));
+        if let Some(shift) = options.icount {
+            qemu.args(["-icount", &format!("shift={shift}")]);
+        }
+        if self.has_eeprom() {
+            let temporary = folder.path().join("eeprom");
+            if options.eeprom.is_none() {
+                fs::write(&temporary, [0xff; 32 * 1024])?;
+            }
+            let file = options.eeprom.as_ref().unwrap_or(&temporary);
+            qemu.args(["-drive", &format!("if=none,id=eeprom,format=raw,file={}", file.display())]);
+            qemu.args(["-device", "at24c-eeprom,bus=i2c,address=0x50,rom-size=32768,drive=eeprom"]);
+        }
+        let listener = UnixListener::bind(&socket)?;
+        if options.data.is_some() {
+            qemu.args([
+                "-chardev",
+                &format!("socket,id=frames,path={}", socket.display()),
+                "-serial",
+                "chardev:frames",
+            ]);
+        }
+        if let Some(data) = &options.data {
+            let mut frames = Frames::load(data, FRAME)?;
+            thread::spawn(move || -> io::Result<()> { frames.serve(listener.accept()?.0) });
+        }
+        qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = qemu.spawn().with_context(|| {
+            format!("{} cannot be started (on Debian: apt-get install qemu-system-arm)", program.display())
+        })?;
+
+        let (mut output, (sender, chunks)) = (child.stdout.take().context("QEMU's output")?, mpsc::channel());
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                if sender.send(buffer[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let end = Instant::now() + options.timeout;
+        let result = self.print_log(&chunks, end, &mut print);
+        if result.is_err() {
+            child.kill()?;
+        }
+        let status = child.wait()?;
+        result?;
+        exit_code(status)
+    }
+
+    /// Decodes the log until QEMU closes it.
+    fn print_log(&self, chunks: &mpsc::Receiver<Vec<u8>>, end: Instant, print: &mut impl FnMut(String)) -> Result<()> {
+        let table = self.log.as_ref().context("the firmware has no log")?;
+        let mut decoder = table.new_stream_decoder();
+        loop {
+            match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => decoder.received(&bytes),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(mpsc::RecvTimeoutError::Timeout) => bail!("the firmware did not end in time"),
+            }
+            loop {
+                match decoder.decode() {
+                    Ok(frame) => print(frame.display(false).to_string()),
+                    Err(DecodeError::UnexpectedEof) => break,
+                    Err(DecodeError::Malformed) => bail!("the log is malformed"),
+                }
+            }
+        }
+    }
+}
+
+fn exit_code(status: ExitStatus) -> Result<i32> {
+    let code = status.code();
+    ensure!(code.is_some(), "QEMU died ({status}): did the processor lock up?");
+    Ok(code.unwrap_or(1))
+}

@@ -1,0 +1,48 @@
+//! Boards: what a firmware needs of one, under the same names for each.
+//!
+//! A board is a module with the types `Uart`, `Led`, `Delay` and `Flash` over the traits of embedded-io, embedded-hal and
+//! embedded-storage, and a function `take` that hands them out once. What a board lacks is [`Absent`]: it fails instead of
+//! answering, and the firmware goes on without.
+//!
+//! To port the firmware to another board: a module here, `memory/<board>.x`, a feature in `Cargo.toml`, its name in
+//! `build.rs`.
+
+mod absent;
+#[cfg(any(feature = "mps2-an386", feature = "mps2-an500", feature = "mps2-an385"))]
+#[path = "board/mps2.rs"]
+mod chosen;
+#[cfg(any(feature = "microbit", feature = "nrf52840-dk"))]
+#[path = "board/nrf.rs"]
+mod chosen;
+#[cfg(feature = "mps2-an505")]
+#[path = "board/mps2_an505.rs"]
+mod chosen;
+mod runtime;
+pub mod stack;
+
+pub use absent::Absent;
+pub use chosen::{Delay, Flash, Led, Uart};
+pub use runtime::exit;
+
+/// The board's name.
+pub const NAME: &str = env!("BOARD");
+
+/// What the firmware uses of a board.
+pub struct Board {
+    /// Where a host sends frames.
+    pub uart: Uart,
+    /// Lit while the device learns.
+    pub led: Led,
+    /// Time.
+    pub delay: Delay,
+    /// Memory that outlasts power.
+    pub flash: Flash,
+}
+
+impl Board {
+    /// The board's parts; `None` if they were taken before.
+    #[must_use]
+    pub fn take() -> Option<Self> {
+        cortex_m::Peripherals::take().map(|_| chosen::take())
+    }
+}

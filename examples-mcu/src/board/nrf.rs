@@ -1,0 +1,64 @@
+//! Boards with an nRF of Nordic: the micro:bit (nRF51822, Cortex-M0, QEMU models it) and the nRF52840-DK (Cortex-M4F).
+//!
+//! The nRF52840-DK shows what a port takes. It is built by the tests, and was never run on the board itself.
+
+#![allow(unsafe_code, reason = "registers of the pins, owned by one value that is handed out once")]
+
+use super::{Absent, Board};
+use core::convert::Infallible;
+use core::ptr::{with_exposed_provenance_mut, write_volatile};
+use embedded_hal::{delay, digital};
+
+/// None is used.
+pub type Uart = Absent;
+/// None is used.
+pub type Flash = Absent;
+
+/// The pin of the LED on both, which is lit by low on the nRF52840-DK and by high in the matrix of the micro:bit.
+const PIN: u32 = 13;
+const LIT_BY_HIGH: bool = cfg!(feature = "microbit");
+const MEGAHERTZ: u64 = if cfg!(feature = "microbit") { 16 } else { 64 };
+
+const GPIO: usize = 0x5000_0000;
+const OUT_SET: usize = GPIO + 0x508;
+const OUT_CLEAR: usize = GPIO + 0x50c;
+const DIRECTION_SET: usize = GPIO + 0x518;
+
+pub(super) fn take() -> Board {
+    write(DIRECTION_SET, 1 << PIN);
+    Board { uart: Absent, led: Led(()), delay: Delay, flash: Absent }
+}
+
+fn write(register: usize, value: u32) {
+    // SAFETY: the callers name registers of the pins only.
+    unsafe { write_volatile(with_exposed_provenance_mut(register), value) }
+}
+
+/// LED 1.
+pub struct Led(());
+
+impl digital::ErrorType for Led {
+    type Error = Infallible;
+}
+
+impl digital::OutputPin for Led {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        write(if LIT_BY_HIGH { OUT_CLEAR } else { OUT_SET }, 1 << PIN);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        write(if LIT_BY_HIGH { OUT_SET } else { OUT_CLEAR }, 1 << PIN);
+        Ok(())
+    }
+}
+
+/// Counts cycles.
+#[derive(Clone, Copy)]
+pub struct Delay;
+
+impl delay::DelayNs for Delay {
+    fn delay_ns(&mut self, nanoseconds: u32) {
+        cortex_m::asm::delay((u64::from(nanoseconds) * MEGAHERTZ).div_ceil(1000) as u32);
+    }
+}

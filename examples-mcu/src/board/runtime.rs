@@ -1,0 +1,52 @@
+//! Faults and the log: a firmware that fails ends the emulator with a code that says how.
+
+#![allow(unsafe_code, reason = "the fault handler, and the symbol that tells the machine")]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use cortex_m as _; // the critical section
+use defmt_semihosting as _; // the log
+
+const PANICKED: i32 = 101;
+const ASSERTION_FAILED: i32 = 102;
+const FAULTED: i32 = 103;
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    static PANICKING: AtomicBool = AtomicBool::new(false);
+    cortex_m::interrupt::disable();
+    // A load and a store: a Cortex-M0 has no swap.
+    if !PANICKING.load(Ordering::Relaxed) {
+        PANICKING.store(true, Ordering::Relaxed);
+        defmt::error!("{}", defmt::Display2Format(info));
+    }
+    exit(PANICKED)
+}
+
+#[defmt::panic_handler]
+fn assertion_failed() -> ! {
+    let code = ASSERTION_FAILED;
+    exit(code)
+}
+
+#[cortex_m_rt::exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    exit(FAULTED)
+}
+
+/// Ends the program; the emulator exits with this code.
+pub fn exit(code: i32) -> ! {
+    semihosting::process::exit(code)
+}
+
+/// Tells whoever runs the firmware on which of QEMU's machines.
+macro_rules! machine {
+    ($($feature:literal)*) => {
+        $(
+            #[cfg(feature = $feature)]
+            #[used]
+            #[unsafe(export_name = concat!("qemu_machine=", $feature))]
+            static MACHINE: u8 = 0;
+        )*
+    };
+}
+machine!("mps2-an386" "mps2-an500" "mps2-an385" "mps2-an505" "microbit");
