@@ -1,9 +1,11 @@
 //! Where frames come from.
 
 pub mod scenes;
+pub mod spi;
 pub mod uart;
 
 pub use scenes::Scenes;
+pub use spi::{ArducamError, ArducamMega};
 pub use uart::{UartCamera, UartError};
 
 use crate::Frame;
