@@ -14,8 +14,8 @@ const ROUND: u32 = 16;
 /// Round nuclei on a plain ground, each frame drawn anew from random numbers of its own: dark ones on white as a microscope
 /// shows them in transmitted light, or bright ones on black as in fluorescence.
 ///
-/// A nucleus covers about one pixel in a hundred; one frame in four has none. Rounds have 16 frames; those for one purpose
-/// are never shown for another.
+/// A nucleus covers about one pixel in a hundred; there are up to three in a frame, and one frame in four has none. Rounds
+/// have 16 frames; those for one purpose are never shown for another.
 #[derive(Clone, Debug)]
 pub struct Scenes {
     seed: u32,
@@ -41,7 +41,7 @@ impl Scenes {
         frame.labels_mut().fill(0);
         let side = shape.height.min(shape.width) as u32;
         for _ in 0..random.next_u32() % 4 {
-            let radius = (side / 24 + random.next_u32() % (side / 24).max(1)).max(1);
+            let radius = (side / 20 + random.next_u32() % (side / 20).max(1)).max(1);
             let centre = [shape.height, shape.width].map(|length| random.next_u32() % length.max(1) as u32);
             paint_disc(frame.labels_mut(), shape, centre, radius);
         }
