@@ -1,4 +1,4 @@
-//! The contract of the losses on the device itself, and the board's memory: each test in a freshly reset machine.
+//! The contract of the losses, on the device itself: each test in a freshly reset machine.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
