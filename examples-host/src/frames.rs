@@ -307,11 +307,52 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_breaks_off_is_an_error() {
-        for cut in [0, 3, 8, 13, 20, 31] {
+    fn nobody_is_asked_again_where_nobody_answers() {
+        let line = Line::new(vec![|answer| answer.clear(); 3]);
+        assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Err(UartError::Silence));
+        assert_eq!(line.0.borrow().requests, 1);
+    }
+
+    #[test]
+    fn a_frame_that_breaks_off_is_asked_for_again_and_given_up_in_the_end() {
+        let length = frames().test.bytes[0].len();
+        for cut in 1..length {
+            let error = if cut < MAGIC.len() { UartError::Noise } else { UartError::BreaksOff };
             let line = Line::new(Vec::new());
-            line.0.borrow_mut().frames.test.bytes[0].truncate(cut);
-            assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Err(UartError::Silence), "after {cut} bytes");
+            line.0.borrow_mut().frames.test.bytes.iter_mut().take(2).for_each(|answer| answer.truncate(cut));
+            assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Ok(Round::Continues), "after {cut} bytes");
+            let line = Line::new(Vec::new());
+            line.0.borrow_mut().frames.test.bytes.iter_mut().for_each(|answer| answer.truncate(cut));
+            let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Test);
+            assert_eq!(outcome, Err(error), "after {cut} bytes");
+            assert_eq!(labels, [IGNORED; 6]);
+            assert_eq!(line.0.borrow().requests, 3);
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_lost_or_too_many_is_noticed_and_the_next_frame_found() {
+        let (length, next) = (frames().test.bytes[0].len(), frames().test.bytes[1].clone());
+        for place in 0..length {
+            for lost in [true, false] {
+                let line = Line::new(Vec::new());
+                let spoilt = &mut line.0.borrow_mut().frames.test.bytes[0].clone();
+                if lost {
+                    spoilt.remove(place);
+                } else {
+                    spoilt.insert(place, 0x55);
+                }
+                line.0.borrow_mut().frames.test.bytes[0].clone_from(spoilt);
+                let mut camera = line.camera();
+                let (outcome, image, ..) = capture(&mut camera, Purpose::Test);
+                assert_eq!(outcome, Ok(Round::Continues));
+                if place == 0 && !lost {
+                    assert_eq!(image[..], spoilt[17..23], "noise before a frame does no harm");
+                } else {
+                    assert_eq!(image[..], next[16..22], "byte {place}, lost: {lost}");
+                }
+                assert_eq!(capture(&mut camera, Purpose::Adapt).0, Ok(Round::Continues));
+            }
         }
     }
 

@@ -87,7 +87,10 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
 
     fn fill(&mut self, bytes: &mut [u8], digest: &mut Digest<'_, u32, Table<1>>) -> Result<(), UartError<U::Error>> {
         for byte in bytes.iter_mut() {
-            *byte = self.byte()?;
+            *byte = match self.byte() {
+                Err(UartError::Silence) => return Err(UartError::BreaksOff),
+                byte => byte?,
+            };
         }
         digest.update(bytes);
         Ok(())
@@ -102,10 +105,13 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
     /// Skips what comes before an answer.
     fn skip_noise(&mut self) -> Result<(), UartError<U::Error>> {
         let mut last = [0; MAGIC.len()];
-        for _ in 0..MAX_NOISE {
+        for count in 0..MAX_NOISE {
             last.rotate_left(1);
             if let Some(newest) = last.last_mut() {
-                *newest = self.byte()?;
+                *newest = match self.byte() {
+                    Err(UartError::Silence) if count > 0 => return Err(UartError::Noise),
+                    byte => byte?,
+                };
             }
             if last == MAGIC {
                 return Ok(());
@@ -169,8 +175,8 @@ impl<U: Read + ReadReady + Write, D: DelayNs, const CHANNELS: usize> Camera<CHAN
         let mut result = Err(UartError::Silence);
         for _ in 0..ATTEMPTS {
             result = self.receive(purpose, frame);
-            // Only what noise on the line does is worth another attempt.
-            if !matches!(result, Err(UartError::Checksum | UartError::Version(_) | UartError::Purpose(_))) {
+            // Whatever came may have been spoilt by noise on the line, the header too.
+            if matches!(result, Ok(_) | Err(UartError::Silence | UartError::Uart(_))) {
                 break;
             }
         }
@@ -188,6 +194,8 @@ pub enum UartError<E> {
     Silence,
     /// What comes is no answer.
     Noise,
+    /// The answer breaks off.
+    BreaksOff,
     /// The answer is of another version of the protocol.
     Version(u8),
     /// The frame is for another purpose.
@@ -217,6 +225,7 @@ impl<E: fmt::Debug> fmt::Display for UartError<E> {
         match self {
             Self::Silence => f.write_str("no host answers"),
             Self::Noise => f.write_str("what comes is no frame"),
+            Self::BreaksOff => f.write_str("the frame breaks off"),
             Self::Version(version) => write!(f, "version {version} of the protocol, not {VERSION}"),
             Self::Purpose(purpose) => write!(f, "a frame for another purpose: {purpose}"),
             Self::Channels(channels) => write!(f, "a frame of {channels} channels"),
