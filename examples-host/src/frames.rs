@@ -7,6 +7,7 @@ use scarce_mcu::camera::Purpose;
 use scarce_mcu::camera::uart::{CHECKSUM, MAGIC, REQUEST, VERSION};
 use scarce_mcu::{Moments, Shape};
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// Answers to a device, of each purpose in the order in which they are sent.
@@ -118,10 +119,15 @@ fn answer(image: &Image, frame: Shape, corner: (usize, usize), purpose: Purpose,
         }
     }
     let (top, left) = corner;
-    for (source, width) in [(&image.bytes, channels), (&image.labels, 1)] {
-        for row in top..top + frame.height {
-            let first = (row * image.shape.width + left) * width;
-            bytes.extend(&source[first..first + frame.width * width]);
+    let rows = (top..top + frame.height).map(|row| row * image.shape.width + left);
+    let rows: Vec<_> = rows.map(|first| first..first + frame.width).collect();
+    for Range { start, end } in rows.iter().cloned() {
+        bytes.extend(&image.bytes[start * channels..end * channels]);
+    }
+    let labels: Vec<u8> = rows.into_iter().flat_map(|pixels| &image.labels[pixels]).copied().collect();
+    for equal in labels.chunk_by(|a, b| a == b) {
+        for run in equal.chunks(256) {
+            bytes.extend([run[0], (run.len() - 1) as u8]);
         }
     }
     let checksum = CHECKSUM.checksum(&bytes);
@@ -374,8 +380,9 @@ mod tests {
         assert_eq!(outcome(|answer| answer[8] = 3), Err(UartError::Shape { height: 3, width: 3 }));
         let labels = 4 + 4 + 4 + 4 + 6;
         assert_eq!(labels, 22);
-        assert_eq!(outcome(|answer| answer[22 + 4] = 2), Err(UartError::Label { pixel: 4 }));
-        assert_eq!(outcome(|answer| answer[22 + 4] = 0), Ok(Round::Continues));
+        assert_eq!(outcome(|answer| answer[22 + 2 * 4] = 2), Err(UartError::Label { pixel: 4 }));
+        assert_eq!(outcome(|answer| answer[22 + 2 * 5 + 1] = 1), Err(UartError::Run));
+        assert_eq!(outcome(|answer| answer[22 + 2 * 4] = 0), Ok(Round::Continues));
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod parameters;
 pub mod schedule;
 pub mod selfcheck;
 mod shape;
+mod store;
 mod weights;
 mod workspace;
 
@@ -81,5 +82,6 @@ pub use network::Network;
 pub use normalize::{Moments, normalize, normalize_with};
 pub use parameters::Parameters;
 pub use shape::Shape;
+pub use store::{Store, StoreError};
 pub use weights::{Architecture, WeightsError, encoded_len};
 pub use workspace::{Layout, Workspace};

@@ -37,6 +37,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=10))]
     pub(crate) icount: Option<u8>,
 
+    /// Cut the power so many times, each time at another moment of what the firmware does, before it runs to its end
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) power_cuts: u32,
+
     /// Which on-target tests to run, as for any Rust test
     #[arg(last = true)]
     pub(crate) tests: Vec<String>,
@@ -56,7 +60,13 @@ impl Arguments {
         if self.data.is_some() {
             ensure!(firmware.has_uart(), "{} has no UART for images", firmware.machine());
         }
-        Ok(Options { timeout: Duration::from_secs(self.timeout), data: self.data.clone(), eeprom, icount: self.icount })
+        Ok(Options {
+            timeout: Duration::from_secs(self.timeout),
+            data: self.data.clone(),
+            eeprom,
+            icount: self.icount,
+            power_cut: None,
+        })
     }
 }
 

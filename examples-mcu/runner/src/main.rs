@@ -5,6 +5,7 @@
 
 mod arguments;
 mod on_target;
+mod power_cuts;
 mod qemu;
 
 use anyhow::{Context, Result};
@@ -30,6 +31,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(on_target::run(firmware, tests, arguments));
     }
     let options = arguments.options(&firmware)?;
+    if arguments.power_cuts > 0 {
+        power_cuts::run(&firmware, &options, arguments.power_cuts)?;
+    }
     let code = firmware.run(&options, &[], |line| println!("{line}"))?;
     Ok(ExitCode::from(u8::try_from(code).context("QEMU's exit code")?))
 }

@@ -26,11 +26,14 @@ pub(crate) struct Firmware {
 }
 
 /// What to run a firmware with.
+#[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) data: Option<PathBuf>,
     pub(crate) eeprom: Option<PathBuf>,
     pub(crate) icount: Option<u8>,
+    /// When to cut the power.
+    pub(crate) power_cut: Option<Duration>,
 }
 
 impl Firmware {
@@ -60,7 +63,7 @@ impl Firmware {
         self.has_eeprom()
     }
 
-    /// Runs the firmware, hands each line of its log to `print`, and returns its exit code.
+    /// Runs the firmware, hands each line of its log to `print`, and returns its exit code, 0 if the power was cut.
     ///
     /// An error if QEMU cannot be started, if the firmware does not end in time, or if QEMU dies, as it does when the
     /// processor locks up.
@@ -111,25 +114,30 @@ impl Firmware {
                 }
             }
         });
-        let end = Instant::now() + options.timeout;
+        let end = Instant::now() + options.power_cut.unwrap_or(options.timeout);
         let result = self.print_log(&chunks, end, &mut print);
-        if result.is_err() {
+        let is_late = matches!(result, Ok(Log::Late));
+        if is_late || result.is_err() {
             child.kill()?;
         }
         let status = child.wait()?;
         result?;
-        exit_code(status)
+        match (is_late, options.power_cut) {
+            (true, Some(_)) => Ok(0),
+            (true, None) => bail!("the firmware did not end in {} s", options.timeout.as_secs()),
+            (false, _) => exit_code(status),
+        }
     }
 
-    /// Decodes the log until QEMU closes it.
-    fn print_log(&self, chunks: &mpsc::Receiver<Vec<u8>>, end: Instant, print: &mut impl FnMut(String)) -> Result<()> {
+    /// Decodes the log until QEMU closes it, or until the end.
+    fn print_log(&self, chunks: &mpsc::Receiver<Vec<u8>>, end: Instant, print: &mut impl FnMut(String)) -> Result<Log> {
         let table = self.log.as_ref().context("the firmware has no log")?;
         let mut decoder = table.new_stream_decoder();
         loop {
             match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => decoder.received(&bytes),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(mpsc::RecvTimeoutError::Timeout) => bail!("the firmware did not end in time"),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(Log::Ended),
+                Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Log::Late),
             }
             loop {
                 match decoder.decode() {
@@ -140,6 +148,12 @@ impl Firmware {
             }
         }
     }
+}
+
+/// How reading a log ended.
+enum Log {
+    Ended,
+    Late,
 }
 
 fn exit_code(status: ExitStatus) -> Result<i32> {

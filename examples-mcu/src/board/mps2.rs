@@ -124,7 +124,9 @@ impl Delay {
 impl delay::DelayNs for Delay {
     fn delay_ns(&mut self, nanoseconds: u32) {
         let (start, ticks) = (read(COUNTER), nanoseconds.div_ceil(Self::NANOSECONDS));
-        while read(COUNTER).wrapping_sub(start) < ticks {}
+        while read(COUNTER).wrapping_sub(start) < ticks {
+            cortex_m::asm::delay(200);
+        }
     }
 }
 

@@ -7,7 +7,8 @@
 //! host → device   "SCRF", version 1, purpose, channels, flags (bit 0: the last frame of the round)
 //!                 height, width: u16 each
 //!                 of each channel of the field of view: mean, standard deviation: u16 each, in 1/256 grey levels
-//!                 the image: a byte a channel, pixel by pixel; the labels: a byte a pixel, 255 for none
+//!                 the image: a byte a channel, pixel by pixel
+//!                 the labels in runs of one to 256 equal ones: the label, 255 for none, and the length less one
 //!                 CRC-32 (ISO-HDLC) of all of the answer before it
 //! ```
 //!
@@ -96,6 +97,22 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
         Ok(())
     }
 
+    fn fill_labels(
+        &mut self,
+        mut labels: &mut [u8],
+        digest: &mut Digest<'_, u32, Table<1>>,
+    ) -> Result<(), UartError<U::Error>> {
+        while !labels.is_empty() {
+            let mut run = [0; 2];
+            self.fill(&mut run, digest)?;
+            let [label, length] = run;
+            let (equal, rest) = labels.split_at_mut_checked(usize::from(length) + 1).ok_or(UartError::Run)?;
+            equal.fill(label);
+            labels = rest;
+        }
+        Ok(())
+    }
+
     fn half(&mut self, digest: &mut Digest<'_, u32, Table<1>>) -> Result<u16, UartError<U::Error>> {
         let mut bytes = [0; 2];
         self.fill(&mut bytes, digest)?;
@@ -151,7 +168,7 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
             *moments = Moments { mean: f32::from(mean) / 256.0, deviation: f32::from(deviation) / 256.0 };
         }
         self.fill(frame.image_mut().as_flattened_mut(), &mut digest)?;
-        self.fill(frame.labels_mut(), &mut digest)?;
+        self.fill_labels(frame.labels_mut(), &mut digest)?;
         frame.set_field(Some(field));
 
         let computed = digest.finalize();
@@ -214,6 +231,8 @@ pub enum UartError<E> {
         /// The pixel.
         pixel: usize,
     },
+    /// A run of labels goes beyond the frame.
+    Run,
     /// The answer was spoilt on its way, each time.
     Checksum,
     /// The line fails.
@@ -231,6 +250,7 @@ impl<E: fmt::Debug> fmt::Display for UartError<E> {
             Self::Channels(channels) => write!(f, "a frame of {channels} channels"),
             Self::Shape { height, width } => write!(f, "a frame of {height} rows and {width} columns"),
             Self::Label { pixel } => write!(f, "the label of pixel {pixel} is no class"),
+            Self::Run => f.write_str("the labels go beyond the frame"),
             Self::Checksum => f.write_str("the frame was spoilt on its way"),
             Self::Uart(error) => write!(f, "{error:?}"),
         }
