@@ -4,7 +4,11 @@
 //! * [`Network`]: dilated 3×3 convolutions with ReLU and a 1×1 head, its forward and its backward pass;
 //! * [`Adam`] and [`Momentum`]: optimisers over any set of [`Parameters`], a network's or only its [`Head`]'s;
 //! * [`schedule`]: learning rates;
-//! * [`normalize`]: 8-bit images to what the network takes.
+//! * [`normalize`]: 8-bit images to what the network takes;
+//! * [`FineTuning`] and [`measure`]: a [`Frame`] strip by strip, in a [`Workspace`] smaller than its activations;
+//! * [`adapt`]: fine-tunes where a network falls short, and keeps only what is better;
+//! * [`camera`]: where frames come from; [`Store`]: where weights survive a power cut;
+//! * [`selfcheck`]: the bits of every loss, the same on every chip.
 //!
 //! Images are pixel-major: one `[f32; CHANNELS]` a pixel, row after row. Every buffer is the caller's; its length is
 //! checked once, by the call that takes it. Equal inputs give equal bits on every target: sums run in one documented

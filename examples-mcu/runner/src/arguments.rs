@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     pub(crate) power_cuts: u32,
 
     /// Which on-target tests to run, as for any Rust test
-    #[arg(last = true)]
+    #[arg(trailing_var_arg = true)]
     pub(crate) tests: Vec<String>,
 }
 

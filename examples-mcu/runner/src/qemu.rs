@@ -100,7 +100,7 @@ impl Firmware {
             let mut frames = Frames::load(data, FRAME)?;
             thread::spawn(move || -> io::Result<()> { frames.serve(listener.accept()?.0) });
         }
-        qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped());
+        qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = qemu.spawn().with_context(|| {
             format!("{} cannot be started (on Debian: apt-get install qemu-system-arm)", program.display())
         })?;
@@ -114,6 +114,11 @@ impl Firmware {
                 }
             }
         });
+        let mut complaints = child.stderr.take().context("QEMU's errors")?;
+        let complaints = thread::spawn(move || {
+            let mut text = String::new();
+            complaints.read_to_string(&mut text).map(|_| text)
+        });
         let end = Instant::now() + options.power_cut.unwrap_or(options.timeout);
         let result = self.print_log(&chunks, end, &mut print);
         let is_late = matches!(result, Ok(Log::Late));
@@ -121,10 +126,14 @@ impl Firmware {
             child.kill()?;
         }
         let status = child.wait()?;
+        let complaints = complaints.join().ok().context("QEMU's errors")??;
+        eprint!("{complaints}");
         result?;
         match (is_late, options.power_cut) {
             (true, Some(_)) => Ok(0),
             (true, None) => bail!("the firmware did not end in {} s", options.timeout.as_secs()),
+            // QEMU ends with code 0 when it is told to.
+            (false, _) if complaints.contains("terminating on signal") => bail!("QEMU was told to end: {complaints}"),
             (false, _) => exit_code(status),
         }
     }

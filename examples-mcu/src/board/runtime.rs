@@ -29,7 +29,8 @@ fn assertion_failed() -> ! {
 }
 
 #[cortex_m_rt::exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
+    defmt::error!("a fault at {=u32:#010x}", frame.pc());
     exit(FAULTED)
 }
 

@@ -33,6 +33,7 @@ pub fn deepest() -> usize {
 
 /// Paints what lies below the stack anew, and returns the bytes of stack in use now.
 #[inline(never)]
+#[must_use]
 pub fn paint() -> usize {
     let in_use = (&raw const _stack_start).addr() - stack_pointer();
     let mut word = (&raw const _stack_end).cast_mut();

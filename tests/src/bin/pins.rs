@@ -1,4 +1,4 @@
-//! Prints the bits of every loss on fixed data: `tests/expected/bits.txt` is this program's output.
+//! Prints the bits of every loss on fixed data: `tests/expected/pins.txt` is this program's output.
 
 fn main() {
     print!("{}", scarce_tests::conformance::pins::pins());
