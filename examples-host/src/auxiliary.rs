@@ -102,8 +102,10 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// What the loss is multiplied by, as in the paper.
-    const WEIGHT: f32 = 0.1;
+    /// What the loss is multiplied by. The paper has 0.1, in a network many times as large. Of 0.1 and 1 the latter left the
+    /// rare class the larger IoU with the seeds 0 and 1: beans 0.50 instead of 0.40, cracks 0.30 instead of 0.16, alloy 0.62
+    /// instead of 0.60.
+    const WEIGHT: f32 = 1.0;
     const LOSS: PixelContrast = PixelContrast::new().with_temperature(0.1).normalizing();
     /// Anchors of a batch, and of a class in a crop, at most.
     const MAX_SAMPLES: u32 = 256;

@@ -4,7 +4,7 @@ use crate::auxiliary::{Auxiliary, Contrast, Encoding};
 use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, Ohem, Overlap, Sum, weights};
 
 /// What is trained unless other losses are asked for.
-pub const DEFAULT: &str = "ce,weighted-ce,focal,dice,ce+dice,ce+lovasz";
+pub const DEFAULT: &str = "ce,weighted-ce,focal,ohem,dice,ce+dice,ce+lovasz";
 
 /// A loss to choose from.
 #[derive(Clone, Copy)]
@@ -144,7 +144,7 @@ pub fn table<const C: usize>() -> [Choice<C>; 17] {
         Choice {
             name: "ce+contrast",
             title: "CE + contrast",
-            description: "cross entropy plus 0.1 pixel contrast of the features, at up to 256 hard and easy pixels",
+            description: "cross entropy plus pixel contrast of the features, at up to 256 hard and easy pixels",
             objective: |_| Box::new(CrossEntropy::new()),
             auxiliary: Some(|seed| Box::new(Contrast::new(seed))),
         },

@@ -51,18 +51,32 @@ pub fn places(labels: &[&[u8]], classes: usize) -> Vec<Vec<usize>> {
 /// Mean cosine similarity of two pixels of one class, minus that of two pixels of different classes: the mean over the
 /// classes and the mean over the pairs of classes. Pixels without features do not count.
 ///
-/// At most 2, for classes that lie opposite to each other; 1 if they are at right angles, as far as features of a ReLU
-/// can be apart. `None` without two classes of at least two pixels.
+/// Directions are seen from their centre, the mean of the classes' mean directions: the features of a ReLU have no negative
+/// entries, so all of them share a direction, which tells nothing of classes. At most 2, for two classes that lie opposite to
+/// each other. `None` without two classes of at least two pixels.
 #[must_use]
 pub fn separation(embeddings: &[Embedding]) -> Option<f64> {
-    let mut classes: Vec<(f64, Vector)> = Vec::new();
+    let mut classes: Vec<Vec<Vector>> = Vec::new();
     for class in 0..=u8::MAX {
         let of_class = embeddings.iter().filter(|embedding| embedding.class == class);
         let directions: Vec<Vector> = of_class.filter_map(|embedding| embedding.direction).collect();
         if directions.len() > 1 {
-            classes.push((directions.len() as f64, sum(&directions)));
+            classes.push(directions);
         }
     }
+    let means: Vec<Vector> = classes.iter().map(|class| sum(class).map(|sum| sum / class.len() as f64)).collect();
+    let centre = sum(&means).map(|sum| sum / means.len() as f64);
+    let from_centre = |direction: &Vector| {
+        let vector: Vector = std::array::from_fn(|axis| direction[axis] - centre[axis]);
+        let length = dot(&vector, &vector).sqrt();
+        (length > 0.0).then(|| vector.map(|component| component / length))
+    };
+    let classes: Vec<(f64, Vector)> = classes
+        .iter()
+        .map(|class| class.iter().filter_map(from_centre).collect::<Vec<_>>())
+        .map(|directions| (directions.len() as f64, sum(&directions)))
+        .filter(|&(number, _)| number > 1.0)
+        .collect();
     // The sum of the cosines of all pairs is the inner product of the sums of the vectors.
     let within = classes.iter().map(|&(number, sum)| (dot(&sum, &sum) - number) / (number * (number - 1.0)));
     let pairs = (0..classes.len()).flat_map(|first| (0..first).map(move |second| [first, second]));
@@ -98,11 +112,18 @@ mod tests {
     #[test]
     fn separation_is_the_difference_of_the_mean_cosines() {
         let apart = [embedding(0, 1.0, 0.0), embedding(0, 5.0, 0.0), embedding(1, 0.0, 2.0), embedding(1, 0.0, 0.1)];
-        assert_eq!(separation(&apart), Some(1.0));
-        // Within: 0.6 and 0.8; between: 1, 0.8, 0.6, 0.96.
+        assert!((separation(&apart).expect("two classes") - 2.0).abs() < 1e-12);
+        // The centre is (0.85, 0.35). Within: -0.994779 and -0.978549; between: 1, -0.978549, -0.994779, 0.952424.
         let near = [embedding(0, 1.0, 0.0), embedding(0, 3.0, 4.0), embedding(3, 2.0, 0.0), embedding(3, 4.0, 3.0)];
         let separation = separation(&near).expect("two classes");
-        assert!((separation - (0.7 - 0.84)).abs() < 1e-7, "{separation}");
+        assert!((separation - (-0.986664 + 0.005226)).abs() < 1e-5, "{separation}");
+    }
+
+    #[test]
+    fn a_direction_that_all_features_share_tells_nothing() {
+        let near = |class, x| embedding(class, x, 100.0);
+        let separated = [near(0, 1.0), near(0, 1.1), near(1, 3.0), near(1, 3.1)];
+        assert!(separation(&separated).expect("two classes") > 1.99);
     }
 
     #[test]

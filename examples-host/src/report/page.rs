@@ -63,7 +63,7 @@ pub(super) fn render(
                     "found that is " (rare_name) ". A predictor that never says " (rare_name) " has the pixel accuracy "
                     (format!("{:.3}", 1.0 - dataset.shares(&dataset.test)[experiment.rare_class]))
                     " at best. Separation, of the features that the head takes: the mean cosine of two test pixels of one "
-                    "class minus that of two of different classes; before training it is "
+                    "class minus that of two of different classes, seen from the centre of the classes; before training it is "
                     (untrained_separation(experiment)) ". Seconds: training alone, other runs at the same time."
                 }
                 h2 { "Learning curves" }

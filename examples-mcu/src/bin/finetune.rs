@@ -29,9 +29,14 @@ mod firmware {
     /// Made by `cargo run --release -- export --data examples-host/data/nuclei --out examples-mcu/weights/nuclei.bin`.
     const FACTORY: &[u8] = include_bytes!("../../weights/nuclei.bin");
 
-    const SIDE: usize = if cfg!(feature = "microbit") { 16 } else { 64 };
+    /// Smaller where there are 16 KiB of RAM.
+    const LAYOUT: Layout = if cfg!(feature = "microbit") {
+        Layout { width: 16, strip_rows: 8, band_rows: 2 }
+    } else {
+        Layout { width: 64, strip_rows: 16, band_rows: 4 }
+    };
+    const SIDE: usize = LAYOUT.width;
     const SHAPE: Shape = Shape::new(SIDE, SIDE);
-    const LAYOUT: Layout = Layout { width: SIDE, strip_rows: 16, band_rows: 4 };
     const STRIP: usize = LAYOUT.strip_len();
     const BAND: usize = LAYOUT.band_len::<1, HIDDEN, CLASSES, 0>();
     const ACTIVATIONS: usize = LAYOUT.activations_len::<1, HIDDEN, CLASSES, 0>();
