@@ -62,9 +62,9 @@ fn auxiliary_losses_are_added_to_the_cross_entropy_of_the_same_crops() {
         serde_json::from_str(&read(&folder.out().join("results.json"))).expect("results.json is JSON");
     let first_loss = |run: usize| json["runs"][run]["curve"][0]["training_loss"].as_f64().expect("a number");
     let [encoding, contrast] = [1, 2].map(|run| first_loss(run) - first_loss(0));
-    // 0.2 times the surprise at two answers; 0.1 times at most the logarithm of 128 negatives plus 1 / temperature.
+    // 0.2 times the surprise at two answers; at most the logarithm of 128 negatives plus 1 / temperature.
     assert!((0.02..0.5).contains(&encoding), "{encoding}");
-    assert!((0.02..1.5).contains(&contrast), "{contrast}");
+    assert!((0.2..15.0).contains(&contrast), "{contrast}");
     assert_eq!(json["runs"][0]["separation_before"], json["runs"][2]["separation_before"]);
 
     for name in ["ce-features.png", "ce+contrast-features.png"] {
