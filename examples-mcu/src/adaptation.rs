@@ -13,6 +13,8 @@ const MAX_FRAMES: u32 = 1024;
 /// What has become of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict<N> {
+    /// No frame for validation has a label: nothing is known, and nothing was trained.
+    Unknown,
     /// It does well as it is: its IoU on the frames for validation.
     GoodEnough(f32),
     /// A fine-tuned copy does better: the IoU before and after, and the copy.
@@ -46,9 +48,15 @@ pub fn adapt<const I: usize, const H: usize, const C: usize, const D: usize, K: 
     workspace: &mut Workspace<'_, I, H, C>,
     mut between: impl FnMut(Option<f32>),
 ) -> Result<Verdict<Network<I, H, C, D>>, AdaptationError<K::Error>> {
-    let iou = |confusion: Confusion<C>| confusion.iou(goal.class).unwrap_or(1.0); // not there, and predicted nowhere
+    let iou = |confusion: Confusion<C>| {
+        let labelled = confusion.counts().as_flattened().iter().any(|&count| count > 0);
+        // Not there, and predicted nowhere: nothing could be better.
+        labelled.then(|| confusion.iou(goal.class).unwrap_or(1.0))
+    };
     let mut quietly = || between(None);
-    let before = iou(measure_round(camera, Purpose::Validate, frame, network, workspace, &mut quietly)?);
+    let Some(before) = iou(measure_round(camera, Purpose::Validate, frame, network, workspace, &mut quietly)?) else {
+        return Ok(Verdict::Unknown);
+    };
     if before >= goal.iou {
         return Ok(Verdict::GoodEnough(before));
     }
@@ -67,7 +75,10 @@ pub fn adapt<const I: usize, const H: usize, const C: usize, const D: usize, K: 
         }
     }
     let trained = training.into_network();
-    let after = iou(measure_round(camera, Purpose::Validate, frame, &trained, workspace, &mut || between(None))?);
+    let Some(after) = iou(measure_round(camera, Purpose::Validate, frame, &trained, workspace, &mut || between(None))?)
+    else {
+        return Ok(Verdict::Unknown);
+    };
     Ok(if after > before { Verdict::Better(before, after, trained) } else { Verdict::NoBetter(before, after) })
 }
 

@@ -4,8 +4,10 @@
 //! embedded-storage, and a function `take` that hands them out once. What a board lacks is [`Absent`]: it fails instead of
 //! answering, and the firmware goes on without.
 //!
-//! To port the firmware to another board: a module here, `memory/<board>.x`, a feature in `Cargo.toml`, its name in
-//! `build.rs`.
+//! To port the firmware to another board: a module here and the lines that choose it, `memory/<board>.x`, a feature in
+//! `Cargo.toml`, its name in `build.rs`; for one of QEMU's machines also its line in `runtime.rs`. The log and the end of the
+//! program go through semihosting, which takes an emulator or a debugger: a device that runs by itself links another logger
+//! of defmt and another [`exit`].
 
 mod absent;
 #[cfg(any(feature = "mps2-an386", feature = "mps2-an500", feature = "mps2-an385"))]
@@ -31,7 +33,7 @@ pub const NAME: &str = env!("BOARD");
 pub struct Board {
     /// Where a host sends frames.
     pub uart: Uart,
-    /// Lit while the device learns.
+    /// Blinks while the device learns or measures.
     pub led: Led,
     /// Time.
     pub delay: Delay,

@@ -53,7 +53,7 @@ pub enum Fault {
     Layout(&'static str),
 }
 
-/// Logits between −6 and 6 whose bits no rounding touches: a linear congruence, scaled.
+/// Logits between −6 and 6: a linear congruence, scaled; the product is rounded once.
 struct Numbers(u32);
 
 impl Numbers {

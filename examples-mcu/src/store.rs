@@ -24,6 +24,11 @@ pub enum StoreError<E> {
     Weights(WeightsError),
     /// What was written is not what was read back: the flash is worn out.
     Worn,
+    /// The weights are not newer than those of this generation, which are held: they would never be loaded.
+    Stale {
+        /// The generation that is held.
+        held: u32,
+    },
     /// The flash has fewer bytes than two slots take.
     Capacity {
         /// Bytes that are needed.
@@ -82,7 +87,8 @@ impl<F: NorFlash> Store<F> {
     /// Saves weights in the slot that does not hold the newest ones, and reads them back.
     ///
     /// # Errors
-    /// If a parameter is not finite, the buffer or the flash is too small, or the flash fails. The newest weights that were
+    /// If a parameter is not finite, the generation is not newer than the one held, the buffer or the flash is too small, or
+    /// the flash fails. The newest weights that were
     /// there can still be loaded.
     pub fn save<const I: usize, const H: usize, const C: usize, const D: usize>(
         &mut self,
@@ -90,11 +96,15 @@ impl<F: NorFlash> Store<F> {
         generation: u32,
         buffer: &mut [u8],
     ) -> Result<(), StoreError<F::Error>> {
-        let slot = match self.read_both::<I, H, C, D>(buffer)? {
-            [Slot::Weights(_, first), Slot::Weights(_, second)] => u32::from(!is_newer(second, first)),
-            [Slot::Weights(..), _] => 1,
-            _ => 0,
+        let (slot, held) = match self.read_both::<I, H, C, D>(buffer)? {
+            [Slot::Weights(_, first), Slot::Weights(_, second)] if is_newer(second, first) => (0, Some(second)),
+            [Slot::Weights(_, first), _] => (1, Some(first)),
+            [_, Slot::Weights(_, second)] => (0, Some(second)),
+            _ => (0, None),
         };
+        if let Some(held) = held.filter(|&held| !is_newer(generation, held)) {
+            return Err(StoreError::Stale { held });
+        }
         let content = self.content::<I, H, C, D>(buffer)?;
         content.fill(0xff);
         network.encode(generation, content).map_err(StoreError::Weights)?;
@@ -160,6 +170,7 @@ impl<E: fmt::Debug> fmt::Display for StoreError<E> {
             Self::Flash(error) => write!(f, "the flash fails: {error:?}"),
             Self::Weights(error) => error.fmt(f),
             Self::Worn => f.write_str("what was written is not what is read: the flash is worn out"),
+            Self::Stale { held } => write!(f, "generation {held} is held, and is as new"),
             Self::Capacity { needed, got } => write!(f, "a flash of {needed} bytes is needed, this one has {got}"),
             Self::Buffer { needed, got } => write!(f, "a buffer of {needed} bytes is needed, got {got}"),
         }

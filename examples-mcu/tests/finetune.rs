@@ -296,6 +296,14 @@ fn a_network_that_does_well_is_left_as_it_is() {
 }
 
 #[test]
+fn frames_without_labels_tell_nothing() {
+    let mut camera = Slides::new(2);
+    camera.pictures.iter_mut().for_each(|picture| picture.labels.fill(IGNORED));
+    assert_eq!(adapted(&mut camera, &network(), 0.99, RECIPE), Ok(Verdict::Unknown));
+    assert_eq!(camera.frames_left, 0);
+}
+
+#[test]
 fn what_was_learnt_is_kept_only_if_it_is_better() {
     let recipe = Recipe { steps: 80, ..RECIPE };
     let Ok(Verdict::Better(before, after, learnt)) = adapted(&mut Slides::new(84), &network(), 0.99, recipe) else {

@@ -155,6 +155,19 @@ fn the_newest_is_loaded_also_where_the_count_begins_anew() {
     }
 }
 
+#[test]
+fn weights_that_would_never_be_loaded_are_refused() {
+    let mut flash = Flash::blank();
+    for held in [7, 8] {
+        assert_eq!(save(&mut flash, held), Ok(()));
+        let bytes = flash.bytes;
+        for stale in [1, held - 1, held] {
+            assert_eq!(save(&mut flash, stale), Err(StoreError::Stale { held }));
+        }
+        assert_eq!(flash.bytes, bytes, "nothing was written");
+    }
+}
+
 /// After a cut at any step the weights are those of before or after, whole, and saving works again; so it does after a
 /// second cut, at any step of that.
 #[test]

@@ -14,20 +14,19 @@ pub(crate) fn run(firmware: &Firmware, options: &Options, cuts: u32) -> Result<(
         ensure!(code == 0, "exit code {code} after:\n{}", log.join("\n"));
         Ok(log)
     };
-    boot(None).context("without a power cut")?;
+    let number = |line: &String, what| line.split_once(what).and_then(|(_, number)| number.trim().parse().ok());
+    let saved = |log: &[String]| log.iter().filter_map(|line| number(line, "saved ")).next_back();
+    let mut last_saved: u32 = saved(&boot(None).context("without a power cut")?).context("nothing was saved")?;
     let whole = start.elapsed();
 
     let mut cut_while_saving = 0;
-    let mut last_saved = 0;
     for cut in 0..cuts {
         // Steps of the golden ratio: the moments lie apart from each other, however many they are.
         let share = (f64::from(cut) * 0.618_033_988_749_895).fract();
         let log = boot(Some(whole.mul_f64(share))).with_context(|| format!("power cut {cut}"))?;
-        let number = |line: &String, what| line.split_once(what).and_then(|(_, number)| number.trim().parse().ok());
         let Some(booted) = log.iter().find_map(|line| number(line, "boot ")) else { continue };
         ensure!(booted >= last_saved, "power cut {cut}: generation {booted} after {last_saved} was saved");
-        let saved: Option<u32> = log.iter().filter_map(|line| number(line, "saved ")).next_back();
-        last_saved = saved.unwrap_or(booted);
+        last_saved = saved(&log).unwrap_or(booted);
         cut_while_saving += u32::from(log.len() < 9);
     }
     println!("{cuts} power cuts, {cut_while_saving} of them between two saves; generation {last_saved} is whole");

@@ -143,6 +143,9 @@ impl Firmware {
         let table = self.log.as_ref().context("the firmware has no log")?;
         let mut decoder = table.new_stream_decoder();
         loop {
+            if Instant::now() >= end {
+                return Ok(Log::Late);
+            }
             match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => decoder.received(&bytes),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(Log::Ended),

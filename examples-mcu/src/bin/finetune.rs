@@ -172,6 +172,10 @@ mod firmware {
                 };
                 let loss = if with_lovasz { "CE + Lovász" } else { "CE" };
                 match verdict {
+                    Verdict::Unknown => {
+                        warn!("no frame for validation has labels: nothing is learnt");
+                        return report();
+                    }
                     Verdict::GoodEnough(iou) => {
                         info!("validation {=f32}: nothing to learn", iou);
                         return report();

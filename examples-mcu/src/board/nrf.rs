@@ -16,6 +16,8 @@ pub type Flash = Absent;
 
 /// The pin of the LED on both, which is lit by low on the nRF52840-DK and by high in the matrix of the micro:bit.
 const PIN: u32 = 13;
+/// The column of the matrix in which the LED is: an output, low as it is after a reset.
+const COLUMN: u32 = if cfg!(feature = "microbit") { 1 << 4 } else { 0 };
 const LIT_BY_HIGH: bool = cfg!(feature = "microbit");
 const MEGAHERTZ: u64 = if cfg!(feature = "microbit") { 16 } else { 64 };
 
@@ -25,8 +27,10 @@ const OUT_CLEAR: usize = GPIO + 0x50c;
 const DIRECTION_SET: usize = GPIO + 0x518;
 
 pub(super) fn take() -> Board {
-    write(DIRECTION_SET, 1 << PIN);
-    Board { uart: Absent, led: Led(()), delay: Delay, flash: Absent }
+    let mut led = Led(());
+    let Ok(()) = digital::OutputPin::set_low(&mut led);
+    write(DIRECTION_SET, 1 << PIN | COLUMN);
+    Board { uart: Absent, led, delay: Delay, flash: Absent }
 }
 
 fn write(register: usize, value: u32) {

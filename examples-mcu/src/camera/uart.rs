@@ -30,7 +30,7 @@ pub const REQUEST: u8 = b'F';
 /// The checksum of an answer.
 pub const CHECKSUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
-/// How often a frame that arrives spoilt is asked for.
+/// How often a frame is asked for when those that come are spoilt; the host goes on to the next one each time.
 const ATTEMPTS: usize = 3;
 /// Bytes before an answer that are skipped at most.
 const MAX_NOISE: u32 = 1 << 20;
