@@ -1,9 +1,8 @@
 //! Labelled images.
 
-use scarce_mcu::Shape;
+pub use scarce_mcu::IGNORED;
 
-/// The label of pixels that take no part in training or measuring.
-pub const IGNORED: u8 = 255;
+use scarce_mcu::Shape;
 
 /// An image and the class of each of its pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! *Arguments* ([`cli`]) → *images* ([`beans`] or [`folder`], both a [`data::Dataset`]) → *training* with each loss of
 //! [`losses`] and each seed ([`experiment`], [`train`]), some with a loss of the features beside it ([`auxiliary`]) →
 //! *report* ([`report`]), with how far apart the classes lie in the features ([`separation`]).
+//!
+//! For the firmware: the weights that it starts from ([`export`]), and images sent to it over a serial line ([`frames`]).
 
 pub mod auxiliary;
 pub mod beans;

@@ -22,9 +22,7 @@ impl Embedding {
     /// Normalises features.
     #[must_use]
     pub fn new(class: u8, features: &[f32; HIDDEN]) -> Self {
-        let features = features.map(f64::from);
-        let length = dot(&features, &features).sqrt();
-        Self { class, direction: (length > 0.0).then(|| features.map(|feature| feature / length)) }
+        Self { class, direction: direction(&features.map(f64::from)) }
     }
 }
 
@@ -66,14 +64,9 @@ pub fn separation(embeddings: &[Embedding]) -> Option<f64> {
     }
     let means: Vec<Vector> = classes.iter().map(|class| sum(class).map(|sum| sum / class.len() as f64)).collect();
     let centre = sum(&means).map(|sum| sum / means.len() as f64);
-    let from_centre = |direction: &Vector| {
-        let vector: Vector = std::array::from_fn(|axis| direction[axis] - centre[axis]);
-        let length = dot(&vector, &vector).sqrt();
-        (length > 0.0).then(|| vector.map(|component| component / length))
-    };
     let classes: Vec<(f64, Vector)> = classes
         .iter()
-        .map(|class| class.iter().filter_map(from_centre).collect::<Vec<_>>())
+        .map(|class| class.iter().filter_map(|vector| direction(&difference(vector, &centre))).collect::<Vec<_>>())
         .map(|directions| (directions.len() as f64, sum(&directions)))
         .filter(|&(number, _)| number > 1.0)
         .collect();
@@ -82,6 +75,18 @@ pub fn separation(embeddings: &[Embedding]) -> Option<f64> {
     let pairs = (0..classes.len()).flat_map(|first| (0..first).map(move |second| [first, second]));
     let between = pairs.map(|pair| pair.map(|class| classes[class])).map(|[(m, a), (n, b)]| dot(&a, &b) / (m * n));
     Some(mean(within)? - mean(between)?)
+}
+
+/// A vector divided by its length; `None` if that is zero.
+fn direction(vector: &Vector) -> Option<Vector> {
+    let length = dot(vector, vector).sqrt();
+    (length > 0.0).then(|| vector.map(|component| component / length))
+}
+
+/// `a` − `b`.
+#[must_use]
+pub fn difference(a: &Vector, b: &Vector) -> Vector {
+    std::array::from_fn(|axis| a[axis] - b[axis])
 }
 
 /// Inner product.

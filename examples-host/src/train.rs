@@ -320,14 +320,11 @@ fn measure<const I: usize, const C: usize, const D: usize>(
 }
 
 /// The features of some pixels of each class.
-fn embed<const I: usize, const C: usize, const D: usize>(
-    network: &Model<I, C, D>,
-    samples: &[Sample<I>],
-) -> Result<Vec<Embedding>> {
+fn embed<const I: usize, const C: usize>(network: &Model<I, C, DEEP>, samples: &[Sample<I>]) -> Result<Vec<Embedding>> {
     let labels: Vec<&[u8]> = samples.iter().map(|sample| sample.labels.as_slice()).collect();
     let (mut activations, mut embeddings) = (Vec::new(), Vec::new());
     for (sample, pixels) in samples.iter().zip(places(&labels, C)) {
-        activations.resize(Model::<I, C, D>::activations_len(sample.shape), [0.0; HIDDEN]);
+        activations.resize(Model::<I, C, DEEP>::activations_len(sample.shape), [0.0; HIDDEN]);
         let features = network.forward_features(&sample.inputs, sample.shape, &mut activations)?;
         embeddings.extend(pixels.into_iter().map(|pixel| Embedding::new(sample.labels[pixel], &features[pixel])));
     }

@@ -1,6 +1,6 @@
 //! Principal components: the plane in which vectors vary most.
 
-use crate::separation::{Vector, dot, sum};
+use crate::separation::{Vector, difference, dot, sum};
 use crate::train::HIDDEN;
 
 type Matrix = [Vector; HIDDEN];
@@ -9,8 +9,7 @@ type Matrix = [Vector; HIDDEN];
 pub(super) fn project(vectors: &[Vector]) -> Vec<[f64; 2]> {
     let number = vectors.len().max(1) as f64;
     let mean = sum(vectors).map(|sum| sum / number);
-    let centred: Vec<Vector> =
-        vectors.iter().map(|vector| std::array::from_fn(|axis| vector[axis] - mean[axis])).collect();
+    let centred: Vec<Vector> = vectors.iter().map(|vector| difference(vector, &mean)).collect();
     let mut covariance = Matrix::default();
     for vector in &centred {
         for (row, component) in covariance.iter_mut().zip(vector) {
