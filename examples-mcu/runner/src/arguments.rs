@@ -1,14 +1,11 @@
 //! The command line.
 
-use crate::qemu::{Firmware, Options};
+use crate::qemu::{EEPROM_LEN, ERASED, Firmware, Options};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Size of the EEPROM that QEMU models.
-const EEPROM_LEN: u64 = 32 * 1024;
 
 /// Runs a firmware in QEMU.
 #[derive(Clone, Debug, Parser)]
@@ -50,7 +47,7 @@ impl Arguments {
     /// What to start QEMU with.
     pub(crate) fn options(&self, firmware: &Firmware) -> Result<Options> {
         let eeprom = match &self.eeprom {
-            Some(file) if firmware.has_eeprom() => {
+            Some(file) if firmware.has_peripherals() => {
                 prepare_eeprom(file, self.fresh).with_context(|| file.display().to_string())?;
                 Some(file.clone())
             }
@@ -58,7 +55,7 @@ impl Arguments {
             None => None,
         };
         if self.data.is_some() {
-            ensure!(firmware.has_uart(), "{} has no UART for images", firmware.machine());
+            ensure!(firmware.has_peripherals(), "{} has no UART for images", firmware.machine());
         }
         Ok(Options {
             timeout: Duration::from_secs(self.timeout),
@@ -70,15 +67,15 @@ impl Arguments {
     }
 }
 
-/// A file of the right size; an erased EEPROM holds 0xff.
+/// A file of the right size.
 fn prepare_eeprom(file: &Path, fresh: bool) -> Result<()> {
     if fresh || !file.exists() {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(file, vec![0xff; usize::try_from(EEPROM_LEN)?])?;
+        fs::write(file, [ERASED; EEPROM_LEN])?;
     }
     let length = fs::metadata(file)?.len();
-    ensure!(length == EEPROM_LEN, "{length} bytes; an image of the EEPROM has {EEPROM_LEN}");
+    ensure!(length == EEPROM_LEN as u64, "{length} bytes; an image of the EEPROM has {EEPROM_LEN}");
     Ok(())
 }

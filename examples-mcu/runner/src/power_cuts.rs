@@ -16,7 +16,8 @@ pub(crate) fn run(firmware: &Firmware, options: &Options, cuts: u32) -> Result<(
     };
     let number = |line: &String, what| line.split_once(what).and_then(|(_, number)| number.trim().parse().ok());
     let saved = |log: &[String]| log.iter().filter_map(|line| number(line, "saved ")).next_back();
-    let mut last_saved: u32 = saved(&boot(None).context("without a power cut")?).context("nothing was saved")?;
+    let uncut = boot(None).context("without a power cut")?;
+    let mut last_saved: u32 = saved(&uncut).context("nothing was saved")?;
     let whole = start.elapsed();
 
     let mut cut_while_saving = 0;
@@ -27,7 +28,7 @@ pub(crate) fn run(firmware: &Firmware, options: &Options, cuts: u32) -> Result<(
         let Some(booted) = log.iter().find_map(|line| number(line, "boot ")) else { continue };
         ensure!(booted >= last_saved, "power cut {cut}: generation {booted} after {last_saved} was saved");
         last_saved = saved(&log).unwrap_or(booted);
-        cut_while_saving += u32::from(log.len() < 9);
+        cut_while_saving += u32::from(log.len() < uncut.len());
     }
     println!("{cuts} power cuts, {cut_while_saving} of them between two saves; generation {last_saved} is whole");
     ensure!(cut_while_saving * 4 > cuts, "too few of the cuts fell into what the firmware saves");

@@ -1,6 +1,6 @@
 //! One run of a firmware in QEMU.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use defmt_decoder::{DecodeError, Table};
 use object::{Object, ObjectSymbol};
 use scarce_host::frames::Frames;
@@ -14,6 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
+/// Bytes of the EEPROM that QEMU models.
+pub(crate) const EEPROM_LEN: usize = 32 * 1024;
+/// What a byte of an EEPROM holds that was never written.
+pub(crate) const ERASED: u8 = 0xff;
 /// The size of the frames that are sent.
 const FRAME: Shape = Shape::new(64, 64);
 
@@ -53,14 +57,9 @@ impl Firmware {
         &self.machine
     }
 
-    /// Whether QEMU models an EEPROM that the firmware uses.
-    pub(crate) fn has_eeprom(&self) -> bool {
+    /// Whether the firmware uses the UART and the EEPROM that QEMU models.
+    pub(crate) fn has_peripherals(&self) -> bool {
         matches!(self.machine(), "mps2-an385" | "mps2-an386" | "mps2-an500")
-    }
-
-    /// Whether frames can be sent to the firmware.
-    pub(crate) fn has_uart(&self) -> bool {
-        self.has_eeprom()
     }
 
     /// Runs the firmware, hands each line of its log to `print`, and returns its exit code, 0 if the power was cut.
@@ -69,7 +68,6 @@ impl Firmware {
     /// processor locks up.
     pub(crate) fn run(&self, options: &Options, arguments: &[String], mut print: impl FnMut(String)) -> Result<i32> {
         let folder = tempfile::tempdir()?;
-        let socket = folder.path().join("uart");
         let program = env::var_os("QEMU").unwrap_or_else(|| "qemu-system-arm".into());
         let mut qemu = Command::new(&program);
         qemu.args(["-machine", self.machine(), "-display", "none", "-monitor", "none", "-serial", "null"]);
@@ -78,26 +76,22 @@ impl Firmware {
         if let Some(shift) = options.icount {
             qemu.args(["-icount", &format!("shift={shift}")]);
         }
-        if self.has_eeprom() {
+        if self.has_peripherals() {
             let temporary = folder.path().join("eeprom");
             if options.eeprom.is_none() {
-                fs::write(&temporary, [0xff; 32 * 1024])?;
+                fs::write(&temporary, [ERASED; EEPROM_LEN])?;
             }
             let file = options.eeprom.as_ref().unwrap_or(&temporary);
             qemu.args(["-drive", &format!("if=none,id=eeprom,format=raw,file={}", file.display())]);
-            qemu.args(["-device", "at24c-eeprom,bus=i2c,address=0x50,rom-size=32768,drive=eeprom"]);
-        }
-        let listener = UnixListener::bind(&socket)?;
-        if options.data.is_some() {
-            qemu.args([
-                "-chardev",
-                &format!("socket,id=frames,path={}", socket.display()),
-                "-serial",
-                "chardev:frames",
-            ]);
+            let device = format!("at24c-eeprom,bus=i2c,address=0x50,rom-size={EEPROM_LEN},drive=eeprom");
+            qemu.args(["-device", &device]);
         }
         if let Some(data) = &options.data {
             let mut frames = Frames::load(data, FRAME)?;
+            let socket = folder.path().join("uart");
+            let listener = UnixListener::bind(&socket)?;
+            let line = format!("socket,id=frames,path={}", socket.display());
+            qemu.args(["-chardev", &line, "-serial", "chardev:frames"]);
             thread::spawn(move || -> io::Result<()> { frames.serve(listener.accept()?.0) });
         }
         qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -169,7 +163,5 @@ enum Log {
 }
 
 fn exit_code(status: ExitStatus) -> Result<i32> {
-    let code = status.code();
-    ensure!(code.is_some(), "QEMU died ({status}): did the processor lock up?");
-    Ok(code.unwrap_or(1))
+    status.code().with_context(|| format!("QEMU died ({status}): did the processor lock up?"))
 }
