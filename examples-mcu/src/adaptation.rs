@@ -34,8 +34,8 @@ pub struct Goal {
 
 /// Measures a network on the frames for validation and, if it falls short of the goal, fine-tunes a copy and measures that.
 ///
-/// `between` is called after each strip of a frame that was trained on or measured, with the loss where a step was made:
-/// the place to feed a watchdog and to serve other tasks.
+/// `between` is called after each strip of a frame that was trained on or measured: the place to feed a watchdog and to serve
+/// other tasks.
 ///
 /// # Errors
 /// If the camera fails, or training diverges. The network is as it was.
@@ -46,15 +46,14 @@ pub fn adapt<const I: usize, const H: usize, const C: usize, const D: usize, K: 
     goal: Goal,
     (loss, recipe): (impl Loss<C>, Recipe),
     workspace: &mut Workspace<'_, I, H, C>,
-    mut between: impl FnMut(Option<f32>),
+    mut between: impl FnMut(),
 ) -> Result<Verdict<Network<I, H, C, D>>, AdaptationError<K::Error>> {
     let iou = |confusion: Confusion<C>| {
         let labelled = confusion.counts().as_flattened().iter().any(|&count| count > 0);
         // Not there, and predicted nowhere: nothing could be better.
         labelled.then(|| confusion.iou(goal.class).unwrap_or(1.0))
     };
-    let mut quietly = || between(None);
-    let Some(before) = iou(measure_round(camera, Purpose::Validate, frame, network, workspace, &mut quietly)?) else {
+    let Some(before) = iou(measure_round(camera, Purpose::Validate, frame, network, workspace, &mut between)?) else {
         return Ok(Verdict::Unknown);
     };
     if before >= goal.iou {
@@ -63,20 +62,13 @@ pub fn adapt<const I: usize, const H: usize, const C: usize, const D: usize, K: 
     let mut training = FineTuning::new(network.clone(), loss, recipe);
     while !training.is_done() {
         camera.capture(Purpose::Adapt, frame).map_err(AdaptationError::Camera)?;
-        loop {
-            match training.train(frame, workspace)? {
-                Slice::InFrame => between(None),
-                Slice::Step(loss) => {
-                    between(Some(loss));
-                    break;
-                }
-                Slice::Done => break,
-            }
+        while training.train(frame, workspace)? == Slice::InFrame {
+            between();
         }
+        between();
     }
     let trained = training.into_network();
-    let Some(after) = iou(measure_round(camera, Purpose::Validate, frame, &trained, workspace, &mut || between(None))?)
-    else {
+    let Some(after) = iou(measure_round(camera, Purpose::Validate, frame, &trained, workspace, &mut between)?) else {
         return Ok(Verdict::Unknown);
     };
     Ok(if after > before { Verdict::Better(before, after, trained) } else { Verdict::NoBetter(before, after) })

@@ -19,6 +19,8 @@ mod chosen;
 #[cfg(feature = "mps2-an505")]
 #[path = "board/mps2_an505.rs"]
 mod chosen;
+#[cfg(not(any(feature = "mps2-an386", feature = "mps2-an500", feature = "mps2-an385")))]
+mod cycles;
 mod runtime;
 pub mod stack;
 

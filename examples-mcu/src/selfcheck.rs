@@ -1,6 +1,7 @@
 //! The bits of every loss on fixed data: whoever runs this on a new chip, compiler or profile knows whether it computes what
 //! all others do.
 
+use crate::IGNORED;
 use rand_core::SeedableRng;
 use rand_pcg::Pcg32;
 use scarce::metrics::Confusion;
@@ -28,12 +29,11 @@ pub struct Line {
 const PIXELS: usize = 48;
 const IMAGES: usize = 2;
 const CLASSES: usize = 4;
-const IGNORED: u8 = 255;
 /// What the most demanding of the losses takes: 5 words a pixel and a histogram.
 const SCRATCH: usize = 5 * PIXELS + 512;
 
 /// Computes every loss on the fixed data, in both layouts and with both sets of elementary functions, and tells of each to
-/// `report`. Takes about 4 KB of stack.
+/// `report`.
 ///
 /// # Errors
 /// If a loss refuses the data, or computes other bits where the memory is laid out in another way: both are faults.
@@ -100,22 +100,16 @@ fn probabilities() -> [[f32; CLASSES]; PIXELS] {
     })
 }
 
-/// FNV-1a.
-struct Hash(u64);
-
-impl Hash {
-    fn of(words: impl Iterator<Item = u32>) -> u64 {
-        let mut hash = Self(0xcbf2_9ce4_8422_2325);
-        for byte in words.flat_map(u32::to_le_bytes) {
-            hash.0 = (hash.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        hash.0
-    }
+/// FNV-1a, of the little-endian bytes.
+fn hash(words: impl Iterator<Item = u32>) -> u64 {
+    words
+        .flat_map(u32::to_le_bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn line(name: &'static str, functions: &'static str, value: f32, gradient: &[f32]) -> Line {
     let words = core::iter::once(value.to_bits()).chain(gradient.iter().map(|slope| slope.to_bits()));
-    Line { name, functions, value: value.to_bits(), hash: Hash::of(words) }
+    Line { name, functions, value: value.to_bits(), hash: hash(words) }
 }
 
 /// Of rows and of planes, which must agree.
@@ -251,7 +245,7 @@ fn of_features(report: &mut impl FnMut(Line)) -> Result<(), Fault> {
     let number = segmentation_aware(labels, &predictions, IMAGES, 20, 4, &mut random, &mut anchors, &mut scratch);
     let number = number.map_err(|error| Fault::Refused(name, error))?;
     let anchors = anchors.get(..number).unwrap_or_default();
-    report(Line { name, functions: "none", value: number as u32, hash: Hash::of(anchors.iter().copied()) });
+    report(Line { name, functions: "none", value: number as u32, hash: hash(anchors.iter().copied()) });
 
     let mut contrast = |name, loss: PixelContrast, which: u8| {
         let refused = |error| Fault::Refused(name, error);

@@ -1,9 +1,10 @@
 //! Weights in memory that outlasts power.
 //!
-//! Two slots take turns: saving erases and writes the slot that does not hold the newest weights, and only what is whole, by
-//! its checksum, is ever loaded. So a power cut at any moment leaves the weights of before or those of after.
+//! Two slots take turns: saving erases and writes the slot that does not hold the newest weights, and only what is whole,
+//! by its checksum, is ever loaded. So a power cut at any moment leaves the weights of before or those of after. If the
+//! newest are spoilt later, they look like a save that was cut, and those of before are loaded.
 
-use crate::{Network, WeightsError, encoded_len};
+use crate::{Network, Parameters, WeightsError, encoded_len};
 use core::fmt;
 use embedded_storage::nor_flash::NorFlash;
 
@@ -60,8 +61,8 @@ impl<F: NorFlash> Store<F> {
 
     /// Length of the buffer that loading and saving need: that of the encoded weights, in whole words of the flash.
     #[must_use]
-    pub const fn buffer_len<const I: usize, const H: usize, const C: usize, const D: usize>() -> usize {
-        encoded_len::<Network<I, H, C, D>>().next_multiple_of(F::WRITE_SIZE)
+    pub const fn buffer_len<N: Parameters>() -> usize {
+        encoded_len::<N>().next_multiple_of(F::WRITE_SIZE)
     }
 
     /// The newest weights that are whole, and their generation; `None` if nothing was ever saved.
@@ -87,9 +88,8 @@ impl<F: NorFlash> Store<F> {
     /// Saves weights in the slot that does not hold the newest ones, and reads them back.
     ///
     /// # Errors
-    /// If a parameter is not finite, the generation is not newer than the one held, the buffer or the flash is too small, or
-    /// the flash fails. The newest weights that were
-    /// there can still be loaded.
+    /// If a parameter is not finite, the generation is not newer than the one held, the buffer or the flash is too small,
+    /// or the flash fails. The newest weights that were there can still be loaded.
     pub fn save<const I: usize, const H: usize, const C: usize, const D: usize>(
         &mut self,
         network: &Network<I, H, C, D>,
@@ -105,11 +105,12 @@ impl<F: NorFlash> Store<F> {
         if let Some(held) = held.filter(|&held| !is_newer(generation, held)) {
             return Err(StoreError::Stale { held });
         }
-        let content = self.content::<I, H, C, D>(buffer)?;
+        let content = self.content::<Network<I, H, C, D>>(buffer)?;
         content.fill(0xff);
         network.encode(generation, content).map_err(StoreError::Weights)?;
-        let start = slot * Self::slot_len::<I, H, C, D>();
-        self.flash.erase(start, start + Self::slot_len::<I, H, C, D>()).map_err(StoreError::Flash)?;
+        let length = Self::slot_len::<Network<I, H, C, D>>();
+        let start = slot * length;
+        self.flash.erase(start, start + length).map_err(StoreError::Flash)?;
         self.flash.write(start, content).map_err(StoreError::Flash)?;
         match self.read::<I, H, C, D>(slot, buffer)? {
             Slot::Weights(stored, of) if of == generation && stored == *network => Ok(()),
@@ -118,19 +119,16 @@ impl<F: NorFlash> Store<F> {
     }
 
     /// Bytes of a slot.
-    const fn slot_len<const I: usize, const H: usize, const C: usize, const D: usize>() -> u32 {
-        Self::buffer_len::<I, H, C, D>().next_multiple_of(F::ERASE_SIZE) as u32
+    const fn slot_len<N: Parameters>() -> u32 {
+        Self::buffer_len::<N>().next_multiple_of(F::ERASE_SIZE) as u32
     }
 
-    fn content<'a, const I: usize, const H: usize, const C: usize, const D: usize>(
-        &self,
-        buffer: &'a mut [u8],
-    ) -> Result<&'a mut [u8], StoreError<F::Error>> {
-        let (needed, got) = (2 * Self::slot_len::<I, H, C, D>() as usize, self.flash.capacity());
+    fn content<'a, N: Parameters>(&self, buffer: &'a mut [u8]) -> Result<&'a mut [u8], StoreError<F::Error>> {
+        let (needed, got) = (2 * Self::slot_len::<N>() as usize, self.flash.capacity());
         if got < needed {
             return Err(StoreError::Capacity { needed, got });
         }
-        let (needed, got) = (Self::buffer_len::<I, H, C, D>(), buffer.len());
+        let (needed, got) = (Self::buffer_len::<N>(), buffer.len());
         buffer.get_mut(..needed).ok_or(StoreError::Buffer { needed, got })
     }
 
@@ -146,8 +144,8 @@ impl<F: NorFlash> Store<F> {
         slot: u32,
         buffer: &mut [u8],
     ) -> Result<Slot<Network<I, H, C, D>>, StoreError<F::Error>> {
-        let content = self.content::<I, H, C, D>(buffer)?;
-        self.flash.read(slot * Self::slot_len::<I, H, C, D>(), content).map_err(StoreError::Flash)?;
+        let content = self.content::<Network<I, H, C, D>>(buffer)?;
+        self.flash.read(slot * Self::slot_len::<Network<I, H, C, D>>(), content).map_err(StoreError::Flash)?;
         if content.iter().all(|&byte| byte == 0xff) {
             return Ok(Slot::Empty);
         }

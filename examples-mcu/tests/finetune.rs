@@ -285,7 +285,7 @@ fn adapted(
 ) -> Result<Verdict<Network<2, 5, 3, 0>>, AdaptationError<&'static str>> {
     let mut picture = Picture::new(0);
     let (mut memory, goal) = (Memory::<0>::new(5, 3), Goal { class: 1, iou });
-    adapt(camera, &mut picture.frame(), network, goal, (LOSS, recipe), &mut memory.workspace(), |_| ())
+    adapt(camera, &mut picture.frame(), network, goal, (LOSS, recipe), &mut memory.workspace(), || ())
 }
 
 #[test]

@@ -11,7 +11,7 @@ type Outcome = Result<Option<(Model, u32)>, StoreError<Failure>>;
 const PAGE: usize = 64;
 const SLOT: usize = 128;
 const CAPACITY: usize = 2 * SLOT;
-const BUFFER: usize = Store::<Flash>::buffer_len::<1, 2, 2, 0>();
+const BUFFER: usize = Store::<Flash>::buffer_len::<Model>();
 
 /// Why an operation did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +178,7 @@ fn a_power_cut_at_any_step_leaves_the_old_or_the_new_weights() {
         (1..=saved).for_each(|generation| assert_eq!(save(&mut before, generation), Ok(())));
         for torn in [0, 0x00ff_00ff, 0x5555_5555, u32::MAX] {
             for steps in 1.. {
+                assert!(steps < 1000, "a save takes more steps than there are bytes and words");
                 let mut flash = Flash { steps_left: steps, torn, ..before.clone() };
                 let result = save(&mut flash, saved + 1);
                 flash.steps_left = usize::MAX;
@@ -188,6 +189,7 @@ fn a_power_cut_at_any_step_leaves_the_old_or_the_new_weights() {
                 assert_eq!(result, Err(StoreError::Flash(Failure::PowerCut)));
                 let held = check_old_or_new(&mut flash, saved);
                 for second in (1..).step_by(7) {
+                    assert!(second < 1000, "a save takes more steps than there are bytes and words");
                     let mut flash = Flash { steps_left: second, ..flash.clone() };
                     let result = save(&mut flash, held + 1);
                     flash.steps_left = usize::MAX;
@@ -285,7 +287,7 @@ fn what_is_too_small_is_named() {
     assert_eq!(Store::new(&mut flash).save(&network(1), 1, &mut [0; BUFFER - 1]), Err(too_short));
     assert_eq!(Store::new(&mut flash).load::<1, 2, 2, 0>(&mut [0; BUFFER - 1]), Err(too_short));
     type Large = Network<1, 8, 2, 0>;
-    const LARGE: usize = Store::<Flash>::buffer_len::<1, 8, 2, 0>();
+    const LARGE: usize = Store::<Flash>::buffer_len::<Large>();
     let outcome = Store::new(&mut flash).save(&Large::zeros(), 1, &mut [0; LARGE]);
     assert_eq!(outcome, Err(StoreError::Capacity { needed: 896, got: CAPACITY }));
     assert_eq!(flash.bytes, [0xff; CAPACITY], "nothing was written");

@@ -133,8 +133,7 @@ fn the_weights_of_another_network_are_refused_by_name() {
     let message = refusal(&bytes).to_string();
     assert!(message.contains("3 input and 4 hidden channels, 5 classes, 2 deep convolutions"), "{message}");
 
-    // As many parameters, yet another network: 9·1·8 + 8 + 8·2 + 2 = 98 = 9·2·1 + 1 + (9·1·1 + 1)·1 + 1·C + C for no
-    // whole C, so the number of bytes is made to agree by hand.
+    // Whatever the number of parameters, each of the four numbers must agree.
     for offset in 5..9 {
         let another = rewritten(encoded(&model(8), 1), offset, &[200]);
         assert!(matches!(refusal(&another), WeightsError::Architecture { .. }));

@@ -17,8 +17,8 @@ mod firmware {
     use scarce_mcu::board::{self, Board, stack};
     use scarce_mcu::camera::{Camera, Purpose, Round, Scenes, UartCamera, UartError};
     use scarce_mcu::{
-        AdaptationError, Frame, Goal, Layout, Network, Recipe, Scope, Shape, Store, Verdict, Workspace, adapt,
-        measure_round,
+        AdaptationError, Frame, Goal, Layout, Network, Recipe, Scope, Shape, Store, TrainingError, Verdict, Workspace,
+        adapt, measure_round,
     };
 
     const CLASSES: usize = 2;
@@ -93,7 +93,10 @@ mod firmware {
     #[cortex_m_rt::entry]
     fn main() -> ! {
         let code = match run() {
-            Ok(()) => 0,
+            Ok(()) => {
+                report_memory();
+                0
+            }
             Err(error) => {
                 defmt::error!("{}", Display2Format(&error));
                 1
@@ -108,7 +111,7 @@ mod firmware {
         };
         let Board { uart, mut led, delay, flash } = board;
         info!("{=str}: frames of {=usize}×{=usize}, strips of {=usize} pixels", board::NAME, SIDE, SIDE, STRIP);
-        let mut frame = Frame::new(SHAPE, &mut memory.image, &mut memory.labels).map_err(training)?;
+        let mut frame = Frame::new(SHAPE, &mut memory.image, &mut memory.labels).map_err(TrainingError::from)?;
         let mut workspace = Workspace {
             layout: LAYOUT,
             inputs: &mut memory.inputs,
@@ -120,8 +123,8 @@ mod firmware {
         };
 
         let mut store = Store::new(flash);
-        let mut buffer = [0; Store::<board::Flash>::buffer_len::<1, HIDDEN, CLASSES, 0>()];
-        let (mut network, generation) = match store.load(&mut buffer) {
+        let mut buffer = [0; Store::<board::Flash>::buffer_len::<Model>()];
+        let (network, generation) = match store.load(&mut buffer) {
             Ok(Some((network, generation))) => {
                 info!("weights of generation {=u32} from the store", generation);
                 (network, generation)
@@ -174,11 +177,11 @@ mod firmware {
                 match verdict {
                     Verdict::Unknown => {
                         warn!("no frame for validation has labels: nothing is learnt");
-                        return report();
+                        return Ok(());
                     }
                     Verdict::GoodEnough(iou) => {
                         info!("validation {=f32}: nothing to learn", iou);
-                        return report();
+                        return Ok(());
                     }
                     Verdict::NoBetter(from, to) => {
                         info!("{=str}, {=str}: validation {=f32} → {=f32}: rolled back", of, loss, from, to);
@@ -198,14 +201,14 @@ mod firmware {
         }
         let Some((validation, learnt)) = best else {
             warn!("nothing that was learnt is better: the weights stay as they are");
-            return report();
+            return Ok(());
         };
-        network = learnt;
-        match store.save(&network, generation.wrapping_add(1), &mut buffer) {
-            Ok(()) => info!("stored generation {=u32}: validation {=f32}", generation.wrapping_add(1), validation),
+        let generation = generation.wrapping_add(1);
+        match store.save(&learnt, generation, &mut buffer) {
+            Ok(()) => info!("stored generation {=u32}: validation {=f32}", generation, validation),
             Err(error) => warn!("the weights could not be stored: {}", Display2Format(&error)),
         }
-        report()
+        Ok(())
     }
 
     fn learn(
@@ -217,7 +220,7 @@ mod firmware {
         led: &mut board::Led,
     ) -> Result<Verdict<Model>, AdaptationError<CameraError>> {
         let mut lit = false;
-        let verdict = adapt(camera, frame, network, GOAL, how, workspace, |_| {
+        let verdict = adapt(camera, frame, network, GOAL, how, workspace, || {
             // Between two strips: where a watchdog is fed and other tasks are served.
             lit = !lit;
             let Ok(()) = if lit { led.set_high() } else { led.set_low() };
@@ -231,12 +234,7 @@ mod firmware {
         weights
     }
 
-    fn training(error: scarce_mcu::LengthError) -> AdaptationError<CameraError> {
-        AdaptationError::Training(error.into())
-    }
-
-    /// The budget.
-    fn report() -> Result<(), AdaptationError<CameraError>> {
+    fn report_memory() {
         let (fixed, deepest) = (stack::static_bytes(), stack::deepest());
         println!(
             "RAM: {=usize} bytes = {=usize} static (buffers {=usize}) + {=usize} of stack at the deepest",
@@ -245,6 +243,5 @@ mod firmware {
             size_of::<Memory>(),
             deepest
         );
-        Ok(())
     }
 }

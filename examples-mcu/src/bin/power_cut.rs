@@ -20,7 +20,7 @@ mod firmware {
     fn main() -> ! {
         let Some(board) = Board::take() else { board::exit(1) };
         let mut store = Store::new(board.flash);
-        let mut buffer = [0; Store::<board::Flash>::buffer_len::<1, 8, 2, 0>()];
+        let mut buffer = [0; Store::<board::Flash>::buffer_len::<Model>()];
         let mut generation = match store.load::<1, 8, 2, 0>(&mut buffer) {
             Ok(None) => 0,
             Ok(Some((network, generation))) => {

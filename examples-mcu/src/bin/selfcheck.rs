@@ -1,4 +1,4 @@
-//! Prints the bits of every loss on fixed data, one line a loss: the same lines on every machine.
+//! Prints the bits of every loss on fixed data, one line a loss: the same lines on every machine, `tests/expected/bits.txt`.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -1,7 +1,7 @@
 //! The MPS2 board AN505 (Cortex-M33) as QEMU models it: for what needs a processor only.
 
+use super::cycles::Cycles;
 use super::{Absent, Board};
-use embedded_hal::delay;
 
 /// None is used.
 pub type Uart = Absent;
@@ -9,17 +9,9 @@ pub type Uart = Absent;
 pub type Led = Absent;
 /// None is used.
 pub type Flash = Absent;
+/// At 20 MHz.
+pub type Delay = Cycles<20>;
 
 pub(super) fn take() -> Board {
-    Board { uart: Absent, led: Absent, delay: Delay, flash: Absent }
-}
-
-/// Counts cycles of 20 MHz.
-#[derive(Clone, Copy)]
-pub struct Delay;
-
-impl delay::DelayNs for Delay {
-    fn delay_ns(&mut self, nanoseconds: u32) {
-        cortex_m::asm::delay(nanoseconds.div_ceil(50));
-    }
+    Board { uart: Absent, led: Absent, delay: Cycles, flash: Absent }
 }

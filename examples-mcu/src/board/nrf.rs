@@ -4,22 +4,24 @@
 
 #![allow(unsafe_code, reason = "registers of the pins, owned by one value that is handed out once")]
 
+use super::cycles::Cycles;
 use super::{Absent, Board};
 use core::convert::Infallible;
 use core::ptr::{with_exposed_provenance_mut, write_volatile};
-use embedded_hal::{delay, digital};
+use embedded_hal::digital;
 
 /// None is used.
 pub type Uart = Absent;
 /// None is used.
 pub type Flash = Absent;
+/// At 16 MHz or 64 MHz.
+pub type Delay = Cycles<{ if cfg!(feature = "microbit") { 16 } else { 64 } }>;
 
 /// The pin of the LED on both, which is lit by low on the nRF52840-DK and by high in the matrix of the micro:bit.
 const PIN: u32 = 13;
 /// The column of the matrix in which the LED is: an output, low as it is after a reset.
 const COLUMN: u32 = if cfg!(feature = "microbit") { 1 << 4 } else { 0 };
 const LIT_BY_HIGH: bool = cfg!(feature = "microbit");
-const MEGAHERTZ: u64 = if cfg!(feature = "microbit") { 16 } else { 64 };
 
 const GPIO: usize = 0x5000_0000;
 const OUT_SET: usize = GPIO + 0x508;
@@ -30,7 +32,7 @@ pub(super) fn take() -> Board {
     let mut led = Led(());
     let Ok(()) = digital::OutputPin::set_low(&mut led);
     write(DIRECTION_SET, 1 << PIN | COLUMN);
-    Board { uart: Absent, led, delay: Delay, flash: Absent }
+    Board { uart: Absent, led, delay: Cycles, flash: Absent }
 }
 
 fn write(register: usize, value: u32) {
@@ -54,15 +56,5 @@ impl digital::OutputPin for Led {
     fn set_high(&mut self) -> Result<(), Infallible> {
         write(if LIT_BY_HIGH { OUT_SET } else { OUT_CLEAR }, 1 << PIN);
         Ok(())
-    }
-}
-
-/// Counts cycles.
-#[derive(Clone, Copy)]
-pub struct Delay;
-
-impl delay::DelayNs for Delay {
-    fn delay_ns(&mut self, nanoseconds: u32) {
-        cortex_m::asm::delay((u64::from(nanoseconds) * MEGAHERTZ).div_ceil(1000) as u32);
     }
 }

@@ -200,9 +200,9 @@ impl<S: SpiDevice, D: DelayNs> Camera<1> for ArducamMega<S, D> {
 pub enum ArducamError<E> {
     /// Frames of this shape cannot be made.
     Shape(Shape),
-    /// The camera does not become ready.
+    /// The camera does not become ready, or there is none.
     Busy,
-    /// This is not the number of a known sensor; 0 and 255 are what a bus without a camera reads.
+    /// This is not the number of a known sensor.
     Sensor(u8),
     /// The picture does not get done.
     NoPicture,

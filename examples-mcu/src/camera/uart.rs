@@ -15,7 +15,7 @@
 //! Numbers are little-endian.
 
 use super::{Camera, Purpose, Round};
-use crate::{Frame, IGNORED, Moments};
+use crate::{Frame, IGNORED, Moments, Shape};
 use core::fmt;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 use embedded_hal::delay::DelayNs;
@@ -153,14 +153,17 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
         let [version, answered, channels, flags] = header;
         let (height, width) = (self.half(&mut digest)?, self.half(&mut digest)?);
         let shape = frame.shape();
-        match () {
-            () if version != VERSION => return Err(UartError::Version(version)),
-            () if answered != purpose.code() => return Err(UartError::Purpose(answered)),
-            () if usize::from(channels) != CHANNELS => return Err(UartError::Channels(channels)),
-            () if (usize::from(height), usize::from(width)) != (shape.height, shape.width) => {
-                return Err(UartError::Shape { height, width });
-            }
-            () => {}
+        if version != VERSION {
+            return Err(UartError::Version(version));
+        }
+        if answered != purpose.code() {
+            return Err(UartError::Purpose(answered));
+        }
+        if usize::from(channels) != CHANNELS {
+            return Err(UartError::Channels(channels));
+        }
+        if Shape::new(height.into(), width.into()) != shape {
+            return Err(UartError::Shape { height, width });
         }
         let mut field = [Moments { mean: 0.0, deviation: 1.0 }; CHANNELS];
         for moments in &mut field {
