@@ -7,30 +7,25 @@ use std::fs;
 use std::path::Path;
 
 /// A number; a non-finite one is written as a string.
+///
+/// Read by way of `Value`, since an untagged enum has no number where another package of the build turns on
+/// `serde_json/arbitrary_precision`, as defmt-decoder does.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "Value")]
 pub struct Number(pub f64);
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Finite(f64),
-    Named(String),
-}
-
-impl TryFrom<Written> for Number {
+impl TryFrom<Value> for Number {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
-        match written {
-            Written::Finite(number) => Ok(Self(number)),
-            Written::Named(name) => match name.as_str() {
-                "nan" => Ok(Self(f64::NAN)),
-                "inf" => Ok(Self(f64::INFINITY)),
-                "-inf" => Ok(Self(f64::NEG_INFINITY)),
-                other => Err(format!("{other:?} is no number")),
-            },
-        }
+    fn try_from(written: Value) -> Result<Self, String> {
+        let number = match written.as_str() {
+            Some("nan") => Some(f64::NAN),
+            Some("inf") => Some(f64::INFINITY),
+            Some("-inf") => Some(f64::NEG_INFINITY),
+            Some(_) => None,
+            None => written.as_f64(),
+        };
+        number.map(Self).ok_or_else(|| format!("{written} is no number"))
     }
 }
 
@@ -161,12 +156,25 @@ impl Outcome {
 
 /// A loss, or the losses of all pixels (reduction `none`).
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 pub enum LossValue {
     /// One number.
     Scalar(Number),
     /// One number a pixel.
     PerPixel(Vec<Number>),
+}
+
+impl TryFrom<Value> for LossValue {
+    type Error = String;
+
+    fn try_from(written: Value) -> Result<Self, String> {
+        match written {
+            Value::Array(numbers) => {
+                numbers.into_iter().map(Number::try_from).collect::<Result<_, _>>().map(Self::PerPixel)
+            }
+            number => Number::try_from(number).map(Self::Scalar),
+        }
+    }
 }
 
 impl LossValue {
