@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-const BOARDS: [&str; 6] = ["mps2-an386", "mps2-an500", "mps2-an385", "mps2-an505", "microbit", "nrf52840-dk"];
+const BOARDS: [&str; 7] =
+    ["mps2-an386", "mps2-an500", "mps2-an385", "mps2-an505", "microbit", "nrf52840-dk", "qemu-riscv32"];
 
 const FIRMWARE: [&str; 3] = ["--nmagic", "-Tlink.x", "-Tdefmt.x"];
 
@@ -16,7 +17,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=memory");
     println!("cargo::rerun-if-changed=src/bin");
     println!("cargo::rustc-check-cfg=cfg(rust_analyzer)"); // the macros of embedded-test ask for it
-    if variable("CARGO_CFG_TARGET_OS") != "none" || variable("CARGO_CFG_TARGET_ARCH") != "arm" {
+    if variable("CARGO_CFG_TARGET_OS") != "none" {
         return Ok(());
     }
     let chosen: Vec<&str> = BOARDS.into_iter().filter(|board| is_chosen(board)).collect();
@@ -40,7 +41,7 @@ fn is_chosen(board: &str) -> bool {
 
 fn link(board: &str) -> io::Result<()> {
     let output = PathBuf::from(variable("OUT_DIR"));
-    fs::copy(format!("memory/{board}.x"), output.join("memory.x"))?; // cortex-m-rt's link.x includes it by this name
+    fs::copy(format!("memory/{board}.x"), output.join("memory.x"))?; // the start-up crate's link.x includes it by this name
     println!("cargo::rustc-link-search={}", output.display());
     println!("cargo::rustc-env=BOARD={board}");
     for file in fs::read_dir("src/bin")? {

@@ -53,7 +53,7 @@
 
 mod adam;
 mod adaptation;
-#[cfg(all(feature = "_board", target_arch = "arm", target_os = "none"))]
+#[cfg(all(feature = "_board", target_os = "none"))]
 pub mod board;
 pub mod camera;
 mod convolution;

@@ -1,4 +1,4 @@
-//! Cargo's runner for bare-metal Arm: starts the firmware in QEMU, prints its log, and exits as it does.
+//! Cargo's runner for bare metal: starts the firmware in QEMU, prints its log, and exits as it does.
 //!
 //! A firmware with on-target tests is run once a test. What does not end by itself with code 0 is a failure: a time-out, a
 //! locked-up processor, a panic.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use defmt_decoder::{DecodeError, Table};
-use object::{Object, ObjectSymbol};
+use object::{Architecture, Object, ObjectSymbol};
 use scarce_host::frames::Frames;
 use scarce_mcu::Shape;
 use std::io::Read;
@@ -25,6 +25,7 @@ const FRAME: Shape = Shape::new(64, 64);
 pub(crate) struct Firmware {
     path: PathBuf,
     pub(crate) elf: Vec<u8>,
+    architecture: Architecture,
     machine: String,
     log: Option<Table>,
 }
@@ -49,8 +50,9 @@ impl Firmware {
         let mut names = file.symbols().filter_map(|symbol| symbol.name().ok()?.strip_prefix("qemu_machine="));
         let machine = names.next().with_context(|| format!("{name}: for a board that QEMU does not model"))?.to_owned();
         drop(names);
+        let architecture = file.architecture();
         let log = Table::parse(&elf).with_context(|| name.to_string())?;
-        Ok(Self { path: path.to_owned(), elf, machine, log })
+        Ok(Self { path: path.to_owned(), elf, architecture, machine, log })
     }
 
     pub(crate) fn machine(&self) -> &str {
@@ -59,7 +61,7 @@ impl Firmware {
 
     /// Whether the firmware uses the UART and the EEPROM that QEMU models.
     pub(crate) fn has_peripherals(&self) -> bool {
-        matches!(self.machine(), "mps2-an385" | "mps2-an386" | "mps2-an500")
+        self.machine().starts_with("mps2-")
     }
 
     /// Runs the firmware, hands each line of its log to `print`, and returns its exit code, 0 if the power was cut.
@@ -68,9 +70,17 @@ impl Firmware {
     /// processor locks up.
     pub(crate) fn run(&self, options: &Options, arguments: &[String], mut print: impl FnMut(String)) -> Result<i32> {
         let folder = tempfile::tempdir()?;
-        let program = env::var_os("QEMU").unwrap_or_else(|| "qemu-system-arm".into());
+        // Of RISC-V, the instructions RV32IMC alone, and no firmware of QEMU's own before ours.
+        let (program, package, its_arguments): (_, _, &[_]) = match self.architecture {
+            Architecture::Riscv32 => {
+                ("qemu-system-riscv32", "qemu-system-misc", &["-cpu", "rv32,a=false,f=false,d=false", "-bios", "none"])
+            }
+            _ => ("qemu-system-arm", "qemu-system-arm", &[]),
+        };
+        let program = env::var_os("QEMU").unwrap_or_else(|| program.into());
         let mut qemu = Command::new(&program);
         qemu.args(["-machine", self.machine(), "-display", "none", "-monitor", "none", "-serial", "null"]);
+        qemu.args(its_arguments);
         qemu.arg("-semihosting-config");
         qemu.arg(arguments.iter().fold("enable=on,target=native".into(), |all: String, a| format!("{all},arg={a}")));
         if let Some(shift) = options.icount {
@@ -96,7 +106,7 @@ impl Firmware {
         }
         qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = qemu.spawn().with_context(|| {
-            format!("{} cannot be started (on Debian: apt-get install qemu-system-arm)", program.display())
+            format!("{} cannot be started (on Debian: apt-get install {package})", program.display())
         })?;
 
         let (mut output, (sender, chunks)) = (child.stdout.take().context("QEMU's output")?, mpsc::channel());

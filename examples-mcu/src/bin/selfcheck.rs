@@ -4,8 +4,8 @@
 
 use scarce_mcu::selfcheck::{self, Line};
 
-#[cfg(all(target_arch = "arm", target_os = "none"))]
-#[cortex_m_rt::entry]
+#[cfg(target_os = "none")]
+#[scarce_mcu::board::entry]
 fn main() -> ! {
     use scarce_mcu::board;
     let result = selfcheck::run(|Line { name, functions, value, hash }| {

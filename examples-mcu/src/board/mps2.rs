@@ -1,7 +1,8 @@
-//! The MPS2 boards of Arm as QEMU models them: AN385 (Cortex-M3), AN386 (M4F), AN500 (M7).
+//! The MPS2 boards of Arm as QEMU models them: AN385 (Cortex-M3), AN386 (M4F), AN500 (M7), AN505 (M33).
 //!
 //! Registers as the application notes tell: the UARTs of the CMSDK, the FPGA's I/O block, and the SBCon two-wire interface,
-//! of which software drives each edge. QEMU puts an AT24C EEPROM on the interface at `0x4002_a000`.
+//! of which software drives each edge. QEMU puts an AT24C EEPROM on the last
+//! of these interfaces.
 
 #![allow(unsafe_code, reason = "registers of the peripherals, each owned by one value that is handed out once")]
 
@@ -13,10 +14,27 @@ use eeprom24x::{Eeprom24x, SlaveAddr, addr_size, page_size, unique_serial};
 use embedded_hal::i2c::{self, ErrorKind, NoAcknowledgeSource, Operation};
 use embedded_hal::{delay, digital};
 
-const UART1: usize = 0x4000_5000;
-const LEDS: usize = 0x4002_8000;
-const COUNTER: usize = 0x4002_8018;
-const TWO_WIRE: usize = 0x4002_a000;
+#[cfg(not(feature = "mps2-an505"))]
+mod map {
+    pub(super) const UART1: usize = 0x4000_5000;
+    pub(super) const IO: usize = 0x4002_8000;
+    pub(super) const TWO_WIRE: usize = 0x4002_a000;
+    pub(super) const MEGAHERTZ: u32 = 25;
+}
+
+/// The addresses that secure code uses.
+#[cfg(feature = "mps2-an505")]
+mod map {
+    pub(super) const UART1: usize = 0x5020_1000;
+    pub(super) const IO: usize = 0x5030_2000;
+    pub(super) const TWO_WIRE: usize = 0x5020_d000;
+    pub(super) const MEGAHERTZ: u32 = 20;
+}
+
+use map::{IO, MEGAHERTZ, TWO_WIRE, UART1};
+
+const LEDS: usize = IO;
+const COUNTER: usize = IO + 0x18;
 
 /// The EEPROM as flash.
 pub type Flash =
@@ -113,12 +131,12 @@ impl digital::OutputPin for Led {
     }
 }
 
-/// The counter of 25 MHz.
+/// The counter of the system's clock.
 #[derive(Clone, Copy)]
 pub struct Delay;
 
 impl Delay {
-    const NANOSECONDS: u32 = 40;
+    const NANOSECONDS: u32 = 1000 / MEGAHERTZ;
 }
 
 impl delay::DelayNs for Delay {
