@@ -8,12 +8,15 @@ fn main() {}
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 #[embedded_test::tests]
 mod tests {
+    use rand_pcg::Pcg32;
+    use rand_pcg::rand_core::{Rng, SeedableRng};
     use scarce::sample::All;
     use scarce::{
-        Batch, CrossEntropy, Embeddings, Error, Focal, Labels, Loss, Lovasz, Ohem, Overlap, PixelContrast, Planes,
-        PlanesMut, Within,
+        Batch, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz, Ohem, Overlap, PixelContrast,
+        Planes, PlanesMut, Softmax, Sum, Within, scratch_len,
     };
-    use scarce_mcu::board;
+    use scarce_mcu::board::{self, stack};
+    use scarce_mcu::{FineTuning, Frame, Layout, Network, Recipe, Scope, Shape, Slice, Workspace};
 
     const PIXELS: usize = 12;
     const CLASSES: usize = 3;
@@ -225,6 +228,100 @@ mod tests {
             let batch = Batch::new(logits, labels(&LABELS)).expect("finite still");
             loss.value(&batch, &mut []).expect("good data")
         });
+    }
+
+    /// What fine-tuning a network of five classes takes of frames of 64×64.
+    mod five {
+        use super::*;
+
+        pub(super) const CLASSES: usize = 5;
+        pub(super) const HIDDEN: usize = 8;
+        pub(super) const SHAPE: Shape = Shape::new(64, 64);
+        pub(super) const LAYOUT: Layout = Layout { width: SHAPE.width, strip_rows: 8, band_rows: 4 };
+        const STRIP: usize = LAYOUT.strip_len();
+        const BAND: usize = LAYOUT.band_len::<1, HIDDEN, CLASSES, 0>();
+
+        pub(super) struct Memory {
+            pub(super) image: [[u8; 1]; SHAPE.pixels()],
+            pub(super) labels: [u8; SHAPE.pixels()],
+            pub(super) inputs: [[f32; 1]; BAND],
+            pub(super) activations: [[f32; HIDDEN]; LAYOUT.activations_len::<1, HIDDEN, CLASSES, 0>()],
+            pub(super) band_gradient: [[f32; CLASSES]; BAND],
+            pub(super) logits: [[f32; CLASSES]; STRIP],
+            pub(super) logit_gradient: [[f32; CLASSES]; STRIP],
+            pub(super) scratch: [u32; scratch_len::<CLASSES, Lovasz<CLASSES, Softmax, Heap>>(STRIP)],
+        }
+
+        impl Memory {
+            pub(super) const fn new() -> Self {
+                Self {
+                    image: [[0]; _],
+                    labels: [0; _],
+                    inputs: [[0.0]; _],
+                    activations: [[0.0; _]; _],
+                    band_gradient: [[0.0; _]; _],
+                    logits: [[0.0; _]; _],
+                    logit_gradient: [[0.0; _]; _],
+                    scratch: [0; _],
+                }
+            }
+        }
+
+        /// Stripes of the classes' grey levels, the last class being one pixel in 32, and noise.
+        pub(super) fn draw(frame: &mut Frame<'_, 1>, random: &mut Pcg32) {
+            let shift = random.next_u32() as usize;
+            for pixel in 0..SHAPE.pixels() {
+                let place = (pixel % SHAPE.width).wrapping_add(pixel / SHAPE.width).wrapping_add(shift) % 32;
+                let class = match place {
+                    0..14 => 0,
+                    14..22 => 1,
+                    22..28 => 2,
+                    28..31 => 3,
+                    _ => 4,
+                };
+                frame.labels_mut()[pixel] = class;
+                frame.image_mut()[pixel] = [40 + 45 * class + (random.next_u32() % 16) as u8];
+            }
+        }
+    }
+
+    #[test]
+    fn five_classes_are_learnt_in_64_kib() {
+        use five::{CLASSES, HIDDEN, LAYOUT, Memory, SHAPE};
+        const STEPS: u32 = 60;
+        let memory = cortex_m::singleton!(: Memory = Memory::new()).expect("taken once");
+        let mut frame = Frame::new(SHAPE, &mut memory.image, &mut memory.labels).expect("one element a pixel");
+        let mut workspace = Workspace {
+            layout: LAYOUT,
+            inputs: &mut memory.inputs,
+            activations: &mut memory.activations,
+            band_gradient: &mut memory.band_gradient,
+            logits: &mut memory.logits,
+            logit_gradient: &mut memory.logit_gradient,
+            scratch: &mut memory.scratch,
+        };
+        let mut random = Pcg32::seed_from_u64(1);
+        let network = Network::<1, HIDDEN, CLASSES, 0>::new(&mut random);
+        let loss = Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new().with_sort(Heap)));
+        let recipe = Recipe { scope: Scope::AllLayers, steps: STEPS, rate: 0.1, largest_norm: 1.0 };
+        let mut training = FineTuning::new(network, loss, recipe);
+        let [mut early, mut late] = [0.0; 2];
+        for step in 0..STEPS {
+            five::draw(&mut frame, &mut random);
+            let loss = loop {
+                match training.train(&frame, &mut workspace).expect("the workspace fits") {
+                    Slice::InFrame => {}
+                    Slice::Step(loss) => break loss,
+                    Slice::Done => panic!("a step is left"),
+                }
+            };
+            early += if step < 5 { loss } else { 0.0 };
+            late += if step + 5 >= STEPS { loss } else { 0.0 };
+        }
+        let bytes = stack::static_bytes() + stack::deepest();
+        assert!(late < 0.5 * early, "the losses of five steps, first and last: {early} and {late}");
+        // All of it taken would be a stack that may have grown into what lies below.
+        assert!(bytes < 64 << 10, "{bytes} bytes");
     }
 
     #[test]
