@@ -1,5 +1,6 @@
 //! Scores and labels, proven once to fit each other.
 
+use crate::kernel::tile::IGNORED;
 use crate::labels::{channel, is_class};
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
@@ -138,6 +139,41 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
     pub(crate) fn samples(&self, range: Range<usize>) -> impl Iterator<Item = Option<([f32; C], u8)>> + '_ {
         let labels = self.labels.from(range.start);
         self.scores.rows(range).zip(labels).map(|(row, label)| label.map(|label| (row, label)))
+    }
+}
+
+impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
+    /// The `L` pixels from `start` on, up to `end`: their scores, 0 where ignored, and their channels, [`IGNORED`] where
+    /// ignored. Returns whether any is not.
+    #[inline(always)]
+    pub(crate) fn read<const L: usize>(
+        &self,
+        start: usize,
+        end: usize,
+        scores: &mut [[f32; L]; C],
+        labels: &mut [u32; L],
+    ) -> bool {
+        self.labels.channels::<C, L>(start, end, labels);
+        if L == 1 {
+            let valid = labels.iter().any(|label| *label != IGNORED);
+            if valid {
+                self.scores.read(start, scores);
+            }
+            return valid;
+        }
+        let ignored = labels.iter().fold(0_u32, |ignored, label| ignored.wrapping_add(u32::from(*label == IGNORED)));
+        if ignored as usize == L {
+            return false;
+        }
+        self.scores.read(start, scores);
+        if ignored > 0 {
+            for scores in scores {
+                for (score, label) in scores.iter_mut().zip(&*labels) {
+                    *score = if *label == IGNORED { 0.0 } else { *score };
+                }
+            }
+        }
+        true
     }
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod sigmoid;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 pub(crate) mod sum;
+pub(crate) mod tile;

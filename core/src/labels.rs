@@ -1,5 +1,7 @@
 //! The class of each pixel.
 
+use crate::kernel::tile::IGNORED;
+
 /// The class of each pixel, and the label that means "ignore this pixel".
 ///
 /// With `C ≥ 2` channels a label is a class in `0..C`. With one channel it is 0 (background) or 1 (foreground, what the
@@ -49,6 +51,30 @@ impl<'a> Labels<'a> {
         self.data.get(pixel).copied().filter(|&label| Some(label) != self.ignore)
     }
 
+    /// The channels of the `L` pixels from `start` on, up to `end`; [`IGNORED`] where ignored and past the end, and
+    /// [`BACKGROUND`] for label 0 of a single channel.
+    #[inline(always)]
+    pub(crate) fn channels<const C: usize, const L: usize>(&self, start: usize, end: usize, channels: &mut [u32; L]) {
+        let ignore = self.ignore.map_or(NONE, u32::from);
+        let channel = |label: u8| match u32::from(label) {
+            label if label == ignore => IGNORED,
+            0 if C == 1 => BACKGROUND,
+            1 if C == 1 => 0,
+            label => label,
+        };
+        let labels = self.data.get(start..end).unwrap_or_default();
+        if let Some(labels) = labels.first_chunk::<L>() {
+            for (slot, label) in channels.iter_mut().zip(labels) {
+                *slot = channel(*label);
+            }
+            return;
+        }
+        *channels = [IGNORED; L];
+        for (slot, label) in channels.iter_mut().zip(labels) {
+            *slot = channel(*label);
+        }
+    }
+
     /// The labels from `start` on, `None` where ignored.
     #[inline]
     pub(crate) fn from(&self, start: usize) -> impl Iterator<Item = Option<u8>> + use<'a> {
@@ -57,6 +83,12 @@ impl<'a> Labels<'a> {
         data.iter().map(move |&label| (Some(label) != ignore).then_some(label))
     }
 }
+
+/// No label: what no `u8` is.
+const NONE: u32 = 256;
+
+/// The channel of label 0 of a single channel: none, yet not [`IGNORED`].
+pub(crate) const BACKGROUND: u32 = u32::MAX - 1;
 
 /// The channel that a label turns on: the label itself, or with one channel its only one for label 1.
 ///
@@ -70,4 +102,10 @@ pub(crate) const fn channel<const C: usize>(label: u8) -> usize {
 #[inline]
 pub(crate) const fn is_class<const C: usize>(label: u8) -> bool {
     channel::<C>(label) < C || (C == 1 && label == 0)
+}
+
+/// The label of a [channel](Labels::channels).
+#[inline]
+pub(crate) const fn label<const C: usize>(channel: u32) -> u8 {
+    if C == 1 { (channel == 0) as u8 } else { channel as u8 }
 }

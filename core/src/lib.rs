@@ -75,6 +75,6 @@ pub use loss::sum::Sum;
 pub use loss::{Loss, Scratch, scratch_len};
 #[cfg(feature = "micromath")]
 pub use math::Micro;
-pub use math::{Libm, Math};
+pub use math::{Fast, Fixed, Libm, Math};
 pub use memory::{Component, Memory};
 pub use scores::{Planes, PlanesMut, Scores, ScoresMut};

@@ -77,6 +77,19 @@ pub trait Loss<const C: usize> {
         scratch: &mut [u32],
     ) -> f32;
 
+    /// The loss; `grad = scale ·` its gradient. As [`accumulate`](Self::accumulate), but for what the gradient held.
+    #[doc(hidden)]
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        grad.clear();
+        self.accumulate(batch, scale, grad, scratch)
+    }
+
     /// Words of scratch that a batch of this many pixels needs; at compile time: [`scratch_len`](crate::scratch_len).
     fn scratch_len(&self, pixels: usize) -> usize {
         Self::SCRATCH.words(pixels)
@@ -126,8 +139,7 @@ pub trait Loss<const C: usize> {
         self.check(batch)?;
         check_grad(grad, batch.pixels())?;
         check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
-        grad.clear();
-        Ok(self.accumulate(batch, 1.0, grad, scratch))
+        Ok(self.assign(batch, 1.0, grad, scratch))
     }
 }
 

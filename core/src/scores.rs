@@ -2,6 +2,7 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
+use crate::kernel::tile::IGNORED;
 use crate::{Buffer, Error};
 use core::ops::Range;
 
@@ -26,6 +27,10 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     /// The pixels of a range, in order; none if it does not lie within.
     #[doc(hidden)]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_;
+
+    /// Writes the pixels from `start` on, as many as there are, side by side; leaves the rest.
+    #[doc(hidden)]
+    fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]);
 }
 
 /// Scores to change: a gradient to add to.
@@ -38,6 +43,14 @@ pub trait ScoresMut<const C: usize>: sealed::Sealed {
     /// Adds one row to each pixel from `start` on, as long as both last; a `None` leaves its pixel untouched.
     #[doc(hidden)]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>);
+
+    /// Writes pixels from `start` on, as many as there are, ignored ones included.
+    #[doc(hidden)]
+    fn write<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C]);
+
+    /// Adds to the pixels from `start` on whose label is not [`IGNORED`](crate::kernel::tile::IGNORED).
+    #[doc(hidden)]
+    fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]);
 
     /// One element, or `None` outside.
     #[doc(hidden)]
@@ -60,6 +73,24 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.get(range).unwrap_or_default().iter().copied()
     }
+
+    #[inline(always)]
+    fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
+        let rows = self.get(start..).unwrap_or_default();
+        if let Some(rows) = rows.first_chunk::<L>() {
+            for (lane, row) in rows.iter().enumerate() {
+                for (scores, score) in tile.iter_mut().zip(row) {
+                    scores[lane] = *score;
+                }
+            }
+            return;
+        }
+        for (row, lane) in rows.iter().zip(0..L) {
+            for (scores, score) in tile.iter_mut().zip(row) {
+                scores[lane] = *score;
+            }
+        }
+    }
 }
 
 impl<const C: usize> ScoresMut<C> for [[f32; C]] {
@@ -74,6 +105,36 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
             if let Some(row) = row {
                 for (element, addend) in pixel.iter_mut().zip(row) {
                     *element += addend;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C]) {
+        let rows = self.get_mut(start..).unwrap_or_default();
+        if let Some(rows) = rows.first_chunk_mut::<L>() {
+            for (lane, row) in rows.iter_mut().enumerate() {
+                for (element, values) in row.iter_mut().zip(tile) {
+                    *element = values[lane];
+                }
+            }
+            return;
+        }
+        for (row, lane) in rows.iter_mut().zip(0..L) {
+            for (element, values) in row.iter_mut().zip(tile) {
+                *element = values[lane];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]) {
+        let rows = self.get_mut(start..).unwrap_or_default();
+        for ((row, label), lane) in rows.iter_mut().zip(labels).zip(0..L) {
+            if *label != IGNORED {
+                for (element, values) in row.iter_mut().zip(tile) {
+                    *element += values[lane];
                 }
             }
         }
@@ -98,6 +159,11 @@ impl<const C: usize, const P: usize> Scores<C> for [[f32; C]; P] {
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.as_slice().rows(range)
     }
+
+    #[inline(always)]
+    fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
+        self.as_slice().read(start, tile);
+    }
 }
 
 impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
@@ -108,6 +174,16 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     #[inline]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>) {
         self.as_mut_slice().add_rows(start, rows);
+    }
+
+    #[inline(always)]
+    fn write<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C]) {
+        self.as_mut_slice().write(start, tile);
+    }
+
+    #[inline(always)]
+    fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]) {
+        self.as_mut_slice().add(start, tile, labels);
     }
 
     #[inline]
@@ -170,6 +246,36 @@ impl<const C: usize> Planar<C> {
         }
     }
 
+    /// `L` pixels from `start` on of one plane after the other: in one piece each if they lie in one image.
+    #[inline(always)]
+    fn pieces<const L: usize>(&self, start: usize) -> Option<impl Iterator<Item = usize> + use<C, L>> {
+        let (image, place) = self.locate(start);
+        let planar = *self;
+        (place.wrapping_add(L) <= self.image_pixels && start.wrapping_add(L) <= self.pixels)
+            .then(|| (0..C).map(move |channel| planar.element(image, channel, place)))
+    }
+
+    #[inline(always)]
+    fn read<const L: usize>(&self, data: &[f32], start: usize, tile: &mut [[f32; L]; C]) {
+        if let Some(pieces) = self.pieces::<L>(start) {
+            for (scores, piece) in tile.iter_mut().zip(pieces) {
+                if let Some(plane) = data.get(piece..).and_then(|plane| plane.first_chunk::<L>()) {
+                    *scores = *plane;
+                }
+            }
+            return;
+        }
+        let (mut image, mut place) = self.locate(start);
+        for (_, lane) in (start..self.pixels).zip(0..L) {
+            for (channel, scores) in tile.iter_mut().enumerate() {
+                if let Some(score) = data.get(self.element(image, channel, place)) {
+                    scores[lane] = *score;
+                }
+            }
+            self.next(&mut image, &mut place);
+        }
+    }
+
     fn rows(self, data: &[f32], range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         let range = if range.end <= self.pixels { range } else { 0..0 };
         let (mut image, mut place) = self.locate(range.start);
@@ -227,6 +333,23 @@ impl<'a, const C: usize> PlanesMut<'a, C> {
     }
 }
 
+impl<const C: usize> PlanesMut<'_, C> {
+    /// Every element of the pixels from `start` on whose label is not ignored, with its channel and its place among them.
+    fn each<const L: usize>(&mut self, start: usize, mut visit: impl FnMut(&mut f32, usize, usize), labels: [u32; L]) {
+        let (mut image, mut place) = self.planar.locate(start);
+        for ((_, lane), label) in (start..self.planar.pixels).zip(0..L).zip(labels) {
+            if label != IGNORED {
+                for channel in 0..C {
+                    if let Some(element) = self.data.get_mut(self.planar.element(image, channel, place)) {
+                        visit(element, channel, lane);
+                    }
+                }
+            }
+            self.planar.next(&mut image, &mut place);
+        }
+    }
+}
+
 impl<const C: usize> sealed::Sealed for Planes<'_, C> {}
 impl<const C: usize> sealed::Sealed for PlanesMut<'_, C> {}
 
@@ -243,6 +366,11 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.planar.rows(self.data, range)
     }
+
+    #[inline(always)]
+    fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
+        self.planar.read(self.data, start, tile);
+    }
 }
 
 impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
@@ -257,6 +385,11 @@ impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
     #[inline]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.planar.rows(self.data, range)
+    }
+
+    #[inline(always)]
+    fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
+        self.planar.read(self.data, start, tile);
     }
 }
 
@@ -278,6 +411,34 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
             }
             self.planar.next(&mut image, &mut place);
         }
+    }
+
+    #[inline(always)]
+    fn write<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C]) {
+        if let Some(pieces) = self.planar.pieces::<L>(start) {
+            for (values, piece) in tile.iter().zip(pieces) {
+                if let Some(plane) = self.data.get_mut(piece..).and_then(|plane| plane.first_chunk_mut::<L>()) {
+                    *plane = *values;
+                }
+            }
+            return;
+        }
+        self.each(start, |element, channel, lane| *element = tile[channel][lane], [0; L]);
+    }
+
+    #[inline(always)]
+    fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]) {
+        if let Some(pieces) = self.planar.pieces::<L>(start) {
+            for (values, piece) in tile.iter().zip(pieces) {
+                if let Some(plane) = self.data.get_mut(piece..).and_then(|plane| plane.first_chunk_mut::<L>()) {
+                    for ((element, value), label) in plane.iter_mut().zip(values).zip(labels) {
+                        *element = if *label == IGNORED { *element } else { *element + *value };
+                    }
+                }
+            }
+            return;
+        }
+        self.each(start, |element, channel, lane| *element += tile[channel][lane], *labels);
     }
 
     #[inline]

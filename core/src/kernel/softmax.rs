@@ -1,5 +1,6 @@
-//! Softmax of one pixel, and what the losses on its target need, in the stable forms.
+//! Softmax of pixels, and what the losses on their targets need, in the stable forms.
 
+use crate::kernel::tile::{Lanes, larger, smaller};
 use crate::math::Math;
 
 /// The exponentials of a row, shifted by its largest score: `exp` ≤ 1, the largest being 1.
@@ -11,7 +12,7 @@ pub(crate) fn shifted_exponentials<M: Math, const C: usize>(row: [f32; C]) -> [f
 
 #[inline]
 pub(crate) fn largest<const C: usize>(row: [f32; C]) -> f32 {
-    row.into_iter().fold(f32::NEG_INFINITY, |max, score| if score > max { score } else { max })
+    row.into_iter().fold(f32::NEG_INFINITY, larger)
 }
 
 /// The channel of the largest score; of equal ones the first.
@@ -27,55 +28,126 @@ pub(crate) fn sum<const C: usize>(row: [f32; C]) -> f32 {
     row.into_iter().fold(0.0, |sum, value| sum + value)
 }
 
-/// The softmax of a row, seen from its target class.
+/// The largest score of each pixel.
+#[inline(always)]
+pub(crate) fn largest_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>; C]) -> Lanes<L> {
+    let mut max = [f32::MIN; L];
+    for scores in scores {
+        for (max, score) in max.iter_mut().zip(scores) {
+            *max = larger(*score, *max);
+        }
+    }
+    max
+}
+
+/// The softmax of `L` pixels, seen from the target class of each.
 ///
 /// `1 − p` is never computed by subtraction: at a margin of 17 it would be 0 in f32, where the other classes still hold
 /// 4·10⁻⁸, and every gradient of a well-classified pixel hangs on it.
-pub(crate) struct Target<const C: usize> {
-    /// exp(z_c − max) of the other classes; 0 at the target.
-    pub(crate) others: [f32; C],
-    /// Σ of `others`.
-    pub(crate) rest: f32,
+pub(crate) struct Target<const L: usize> {
+    /// Σ exp(z − max) of the other classes.
+    pub(crate) rest: Lanes<L>,
     /// exp(z_t − max).
-    pub(crate) own: f32,
+    pub(crate) own: Lanes<L>,
     /// 1 / Σ exp(z − max), of all classes.
-    pub(crate) inverse: f32,
-    /// −ln p_t ≥ 0, finite.
-    pub(crate) surprise: f32,
-    max: f32,
-    /// ln Σ exp(z − max) ≥ 0.
-    log_sum: f32,
+    pub(crate) inverse: Lanes<L>,
+    /// Σ exp(z − max) − 1 ≥ 0, of all classes.
+    pub(crate) odds: Lanes<L>,
+    /// max − z_t ≥ 0, finite: −ln p_t is this + ln(1 + odds).
+    pub(crate) margin: Lanes<L>,
 }
 
-impl<const C: usize> Target<C> {
-    #[inline]
-    pub(crate) fn new<M: Math>(row: [f32; C], target: usize) -> Self {
-        let max = largest(row);
-        let mut others = row.map(|score| M::exp(score - max));
-        let own = others.get_mut(target).map_or(0.0, core::mem::take);
-        let rest = sum(others);
-        // ln Σ = ln(1 + (rest + own − 1)), and `own` is 1 where the target is largest: exact there for the smallest rest.
-        let log_sum = M::ln_1p((rest + (own - 1.0)).max(0.0));
-        let score = row.get(target).copied().unwrap_or(max);
-        let surprise = surprise(max, log_sum, score);
-        Self { others, rest, own, inverse: 1.0 / (rest + own), surprise, max, log_sum }
+impl<const L: usize> Target<L> {
+    /// Leaves exp(z − max) of the other classes in `others`, and 0 at the target.
+    #[inline(always)]
+    pub(crate) fn new<M: Math, const C: usize>(
+        scores: &[Lanes<L>; C],
+        targets: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> Self {
+        let max = largest_of_each(scores);
+        let (mut rest, mut own, mut score) = ([0.0; L], [0.0; L], [0.0; L]);
+        if L == 1 {
+            // One pixel: its target is looked up.
+            for (others, scores) in others.iter_mut().zip(scores) {
+                for ((other, score), max) in others.iter_mut().zip(scores).zip(&max) {
+                    *other = M::exp(*score - *max);
+                }
+            }
+            for (((own, score), target), lane) in own.iter_mut().zip(&mut score).zip(targets).zip(0..) {
+                let target = *target as usize;
+                *own = others.get_mut(target).and_then(|of| of.get_mut(lane)).map_or(0.0, core::mem::take);
+                *score = scores.get(target).and_then(|of| of.get(lane)).copied().unwrap_or(0.0);
+            }
+            for others in others.iter() {
+                for (rest, other) in rest.iter_mut().zip(others) {
+                    *rest += *other;
+                }
+            }
+        } else {
+            // Many: each class in turn is the target of some, without a branch.
+            for ((others, scores), class) in others.iter_mut().zip(scores).zip(0_u32..) {
+                for lane in 0..L {
+                    let is_target = targets[lane] == class;
+                    let exponential = M::exp(scores[lane] - max[lane]);
+                    let other = if is_target { 0.0 } else { exponential };
+                    others[lane] = other;
+                    rest[lane] += other;
+                    own[lane] += if is_target { exponential } else { 0.0 };
+                    score[lane] += if is_target { scores[lane] } else { 0.0 };
+                }
+            }
+        }
+        let (mut inverse, mut odds, mut margin) = ([0.0; L], [0.0; L], [0.0; L]);
+        for lane in 0..L {
+            inverse[lane] = 1.0 / (rest[lane] + own[lane]);
+            // `own` is 1 where the target is largest: exact there for the smallest rest.
+            odds[lane] = larger(rest[lane] + (own[lane] - 1.0), 0.0);
+            // Scores near ±3·10³⁸ overflow the difference.
+            margin[lane] = smaller(max[lane] - score[lane], f32::MAX);
+        }
+        Self { rest, own, inverse, odds, margin }
     }
 
-    /// −ln p ≥ 0, finite, of the class with this score.
-    #[inline]
-    pub(crate) fn surprise_of(&self, score: f32) -> f32 {
-        surprise(self.max, self.log_sum, score)
+    /// −ln p_t ≥ 0, finite.
+    #[inline(always)]
+    pub(crate) fn surprise<M: Math>(&self) -> Lanes<L> {
+        let mut surprise = self.margin;
+        for (surprise, odds) in surprise.iter_mut().zip(&self.odds) {
+            *surprise = smaller(M::ln_1p(*odds) + *surprise, f32::MAX);
+        }
+        surprise
     }
 
     /// p_t and 1 − p_t.
-    #[inline]
-    pub(crate) fn confidence(&self) -> (f32, f32) {
-        (self.own * self.inverse, self.rest * self.inverse)
+    #[inline(always)]
+    pub(crate) fn confidence(&self) -> (Lanes<L>, Lanes<L>) {
+        let (mut hit, mut miss) = (self.own, self.rest);
+        for ((hit, miss), inverse) in hit.iter_mut().zip(&mut miss).zip(&self.inverse) {
+            *hit *= *inverse;
+            *miss *= *inverse;
+        }
+        (hit, miss)
     }
-}
 
-/// Scores near ±3·10³⁸ overflow the difference; clamped, it stays a number.
-#[inline]
-fn surprise(max: f32, log_sum: f32, score: f32) -> f32 {
-    (log_sum + (max - score)).min(f32::MAX)
+    /// The gradient of a function of p_t: `factors` times exp(z − max) of the other classes, which `grad` holds, and at the
+    /// target minus their sum.
+    #[inline(always)]
+    pub(crate) fn spread<const C: usize>(&self, targets: &[u32; L], factors: &Lanes<L>, grad: &mut [Lanes<L>; C]) {
+        let mut at_target = self.rest;
+        for (at_target, factor) in at_target.iter_mut().zip(factors) {
+            *at_target = -(*at_target * *factor);
+        }
+        for (grad, class) in grad.iter_mut().zip(0_u32..) {
+            for lane in 0..L {
+                let other = grad[lane] * factors[lane];
+                grad[lane] = if L > 1 && targets[lane] == class { at_target[lane] } else { other };
+            }
+        }
+        if let ([target], [at_target]) = (targets.as_slice(), at_target.as_slice())
+            && let Some([own]) = grad.get_mut(*target as usize).map(|of| of.as_mut_slice())
+        {
+            *own = *at_target;
+        }
+    }
 }

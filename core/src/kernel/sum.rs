@@ -2,24 +2,54 @@
 
 /// Pixels that are added up plainly before the block is carried to the compensated total.
 ///
-/// Compensating every addition costs four operations instead of one; 64 plain additions in between err by some 2⁻²¹ of
+/// Compensating every addition costs four operations instead of one; the plain additions in between err by some 2⁻²¹ of
 /// the block at worst, whatever the size of the image.
-const BLOCK: u32 = 64;
+pub(crate) const BLOCK: usize = 64;
 
-/// `N` sums that run side by side over the same pixels.
+/// Plain sums that run side by side within a block.
+pub(crate) const SUMS: usize = 8;
+
+/// A sum kept in two floats.
+#[derive(Clone, Copy)]
+pub(crate) struct Total {
+    high: f32,
+    low: f32,
+}
+
+impl Total {
+    pub(crate) const ZERO: Self = Self { high: 0.0, low: 0.0 };
+
+    #[inline]
+    pub(crate) fn add(&mut self, addend: f32) {
+        let sum = self.high + addend;
+        // Knuth's two-sum: the rounding error of `sum`, exactly.
+        let part = sum - self.high;
+        let error = (self.high - (sum - part)) + (addend - part);
+        self.high = sum;
+        // Past the largest float the error would be NaN, and the sum is infinite in any case.
+        self.low = if sum.is_finite() { self.low + error } else { 0.0 };
+    }
+
+    /// Past the largest float the sum saturates: 0 · ∞ would be NaN later.
+    #[inline]
+    pub(crate) fn get(self) -> f32 {
+        (self.high + self.low).clamp(f32::MIN, f32::MAX)
+    }
+}
+
+/// `N` sums that run side by side over the same pixels, one pixel after the other.
 ///
-/// The order is fixed: pixels in the order given, in blocks of 64 counted from the first one added; each block's sum is
-/// carried to a total kept in two floats. Equal inputs give equal bits on every target.
+/// The order is fixed: pixels in the order given, in blocks of 64 counted from the first one added. Equal inputs give equal
+/// bits on every target.
 #[derive(Clone, Copy)]
 pub(crate) struct Sums<const N: usize> {
-    high: [f32; N],
-    low: [f32; N],
+    totals: [Total; N],
     block: [f32; N],
-    filled: u32,
+    filled: usize,
 }
 
 impl<const N: usize> Sums<N> {
-    pub(crate) const ZERO: Self = Self { high: [0.0; N], low: [0.0; N], block: [0.0; N], filled: 0 };
+    pub(crate) const ZERO: Self = Self { totals: [Total::ZERO; N], block: [0.0; N], filled: 0 };
 
     #[inline]
     pub(crate) fn add(&mut self, values: [f32; N]) {
@@ -33,26 +63,76 @@ impl<const N: usize> Sums<N> {
     }
 
     fn carry(&mut self) {
-        for ((high, low), block) in self.high.iter_mut().zip(&mut self.low).zip(&mut self.block) {
-            let sum = *high + *block;
-            // Knuth's two-sum: the rounding error of `sum`, exactly.
-            let part = sum - *high;
-            let error = (*high - (sum - part)) + (*block - part);
-            *high = sum;
-            // Past the largest float the error would be NaN, and the sum is infinite in any case.
-            *low = if sum.is_finite() { *low + error } else { 0.0 };
-            *block = 0.0;
+        for (total, block) in self.totals.iter_mut().zip(&mut self.block) {
+            total.add(core::mem::take(block));
         }
         self.filled = 0;
     }
 
     pub(crate) fn total(mut self) -> [f32; N] {
         self.carry();
-        let mut total = self.high;
-        for (sum, low) in total.iter_mut().zip(self.low) {
-            // Past the largest float the sum saturates: 0 · ∞ would be NaN later.
-            *sum = (*sum + low).clamp(f32::MIN, f32::MAX);
+        self.totals.map(Total::get)
+    }
+}
+
+/// The sum of a block of pixels, in eight sums over every eighth of them.
+///
+/// As [`Sums`], the order is fixed: the pixel at place k of its block belongs to sum k mod 8, and at the end these are added
+/// in order. `L` pixels are added at a time, whatever `L`, with the same bits.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct BlockSum([f32; SUMS]);
+
+impl BlockSum {
+    pub(crate) const ZERO: Self = Self([0.0; SUMS]);
+
+    /// Adds the values of the `L` pixels from `place` on. `L` is 1 or a multiple of 8, and `place` a multiple of `L`.
+    #[inline(always)]
+    pub(crate) fn add<const L: usize>(&mut self, place: usize, values: &[f32; L]) {
+        if L == 1 {
+            self.0[place % SUMS] += values.iter().sum::<f32>();
         }
-        total
+        for values in values.as_chunks::<SUMS>().0 {
+            for (sum, value) in self.0.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> f32 {
+        self.0.iter().fold(0.0, |sum, value| sum + value)
+    }
+}
+
+/// Σ ln(1 + x) of a block of pixels, as eight logarithms of products: 1 + X = Π (1 + x) over every eighth pixel.
+///
+/// X is kept, not 1 + X, so that nothing is lost however small the x. A logarithm costs as much as an exponential, and of
+/// 64 there remain 8. As long as the x do not exceed 255 the products stay below 2⁶⁴.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct BlockProduct([f32; SUMS]);
+
+impl BlockProduct {
+    pub(crate) const ONE: Self = Self([0.0; SUMS]);
+
+    /// As [`BlockSum::add`].
+    #[inline(always)]
+    pub(crate) fn multiply<const L: usize>(&mut self, place: usize, values: &[f32; L]) {
+        let times = |product: f32, value: f32| (product + value) + product * value;
+        if let (1, [value]) = (L, values.as_slice()) {
+            let product = &mut self.0[place % SUMS];
+            *product = times(*product, *value);
+        }
+        for values in values.as_chunks::<SUMS>().0 {
+            for (product, value) in self.0.iter_mut().zip(values) {
+                *product = times(*product, *value);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn logarithm<M: crate::Math>(&self) -> f32 {
+        self.0.iter().fold(0.0, |sum, &odds| sum + M::ln_1p(odds))
     }
 }

@@ -2,9 +2,12 @@
 
 use crate::error::{check_parameter, signed, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
-use crate::kernel::softmax::{Target, sum};
+use crate::kernel::softmax::{Target, largest, sum};
+use crate::kernel::sum::{BlockProduct, BlockSum};
+use crate::kernel::tile::{IGNORED, Lanes, smaller};
 use crate::labels::channel;
-use crate::math::{Libm, Math};
+use crate::loss::pixel::{TileLoss, rows};
+use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
 use core::marker::PhantomData;
 
@@ -51,10 +54,14 @@ use core::marker::PhantomData;
 #[doc(alias = "balanced softmax")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct CrossEntropy<const C: usize, M = Libm> {
+pub struct CrossEntropy<const C: usize, M = Fast> {
     weights: [f32; C],
+    /// Whether all weights are equal.
+    uniform: bool,
     label_smoothing: f32,
     adjustment: [f32; C],
+    /// Whether any addend is not 0.
+    adjusted: bool,
     reduction: Reduction,
     math: PhantomData<M>,
 }
@@ -65,8 +72,10 @@ impl<const C: usize> CrossEntropy<C> {
     pub const fn new() -> Self {
         Self {
             weights: [1.0; C],
+            uniform: true,
             label_smoothing: 0.0,
             adjustment: [0.0; C],
+            adjusted: false,
             reduction: Reduction::Mean,
             math: PhantomData,
         }
@@ -83,7 +92,7 @@ impl<const C: usize, M> CrossEntropy<C, M> {
     /// A weight for each class, ≥ 0; [`weights`](crate::weights) makes them from counts.
     #[must_use]
     pub const fn with_weights(self, weights: [f32; C]) -> Self {
-        Self { weights, ..self }
+        Self { weights, uniform: all_equal(&weights, weights.first()), ..self }
     }
 
     /// Label smoothing ε in `0..=1`.
@@ -95,7 +104,7 @@ impl<const C: usize, M> CrossEntropy<C, M> {
     /// An addend for each class's logit.
     #[must_use]
     pub const fn with_logit_adjustment(self, adjustment: [f32; C]) -> Self {
-        Self { adjustment, ..self }
+        Self { adjustment, adjusted: !all_equal(&adjustment, Some(&0.0)), ..self }
     }
 
     /// What the sum over pixels is divided by.
@@ -109,18 +118,13 @@ impl<const C: usize, M> CrossEntropy<C, M> {
     pub const fn with_math<N: Math>(self, _: N) -> CrossEntropy<C, N> {
         CrossEntropy {
             weights: self.weights,
+            uniform: self.uniform,
             label_smoothing: self.label_smoothing,
             adjustment: self.adjustment,
+            adjusted: self.adjusted,
             reduction: self.reduction,
             math: PhantomData,
         }
-    }
-
-    fn adjusted(&self, mut row: [f32; C]) -> [f32; C] {
-        for (logit, addend) in row.iter_mut().zip(self.adjustment) {
-            *logit += addend;
-        }
-        row
     }
 
     /// q: the mass of each class, times the weights.
@@ -151,7 +155,9 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
     }
 
     fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
-        Target::new::<M>(self.adjusted(row), usize::from(label)).confidence()
+        let scores = self.adjusted(row.map(|score| [score]));
+        let ([hit], [miss]) = Target::new::<M, C>(&scores, &[u32::from(label)], &mut [[0.0]; C]).confidence();
+        (hit, miss)
     }
 
     #[inline]
@@ -161,12 +167,17 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
-        let row = self.adjusted(row);
-        let label = usize::from(label);
-        let target = Target::new::<M>(row, label);
+        let scores = self.adjusted(row.map(|score| [score]));
+        let mut grad = [[0.0]; C];
+        let target = Target::new::<M, C>(&scores, &[u32::from(label)], &mut grad);
+        let ([rest], [own], [inverse], [odds], [surprise]) =
+            (target.rest, target.own, target.inverse, target.odds, target.surprise::<M>());
         if self.label_smoothing == 0.0 {
-            return target_cross_entropy(&target, label, self.weights.get(label).copied().unwrap_or(0.0), scale);
+            let weight = PixelLoss::<C>::weight(self, label);
+            target.spread(&[u32::from(label)], &[scale * weight * inverse], &mut grad);
+            return (weight * surprise, grad.map(|[element]| element));
         }
+        let label = usize::from(label);
         let mass = self.mass(label);
         let own_mass = mass.get(label).copied().unwrap_or(0.0);
         let mut other_mass = mass;
@@ -174,38 +185,134 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
             *own = 0.0;
         }
         let other_mass = sum(other_mass);
+        let max = largest(scores.map(|[score]| score));
+        let log_sum = M::ln_1p(odds);
         let mut value = 0.0;
-        let mut grad = target.others;
-        for (((grad, mass), score), class) in grad.iter_mut().zip(mass).zip(row).zip(0..) {
-            value += mass * target.surprise_of(score);
+        for ((([grad], mass), [score]), class) in grad.iter_mut().zip(mass).zip(scores).zip(0..) {
+            value += mass * smaller(log_sum + (max - score), f32::MAX);
             // At the label p Σ q − q = p Σ_{c ≠ y} q_c − q_y (1 − p), where p Σ q and q are nearly equal.
             *grad = scale
                 * if class == label {
-                    target.own * target.inverse * other_mass - own_mass * target.rest * target.inverse
+                    own * inverse * other_mass - own_mass * rest * inverse
                 } else {
-                    *grad * target.inverse * (own_mass + other_mass) - mass
+                    *grad * inverse * (own_mass + other_mass) - mass
                 };
         }
-        (value, grad)
+        (value, grad.map(|[element]| element))
     }
+
+    const COMMON: bool = true;
+
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
+        if self.label_smoothing != 0.0 {
+            return rows(self, scores, labels, scale, grad);
+        }
+        let target = if self.adjusted {
+            Target::new::<M, C>(&self.adjusted(*scores), labels, grad)
+        } else {
+            Target::new::<M, C>(scores, labels, grad)
+        };
+        target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad)
+    }
+
+    #[inline(always)]
+    fn block(&self, sum: &BlockSum, product: &BlockProduct) -> f32 {
+        target_cross_entropy_of_block::<M, C>(&self.weights, self.uniform && self.label_smoothing == 0.0, sum, product)
+    }
+}
+
+impl<const C: usize, M> CrossEntropy<C, M> {
+    /// The logits with their addends.
+    #[inline(always)]
+    fn adjusted<const L: usize>(&self, mut scores: [Lanes<L>; C]) -> [Lanes<L>; C] {
+        for (scores, addend) in scores.iter_mut().zip(self.adjustment) {
+            for score in scores {
+                *score += addend;
+            }
+        }
+        scores
+    }
+}
+
+pub(crate) const fn all_equal(values: &[f32], to: Option<&f32>) -> bool {
+    let (Some(to), mut rest) = (to, values) else { return true };
+    while let Some((first, others)) = rest.split_first() {
+        if *first != *to {
+            return false;
+        }
+        rest = others;
+    }
+    true
+}
+
+/// The weight of each pixel's label, 0 where ignored.
+#[inline(always)]
+pub(crate) fn weights_of<const C: usize, const L: usize>(
+    weights: &[f32; C],
+    uniform: bool,
+    labels: &[u32; L],
+) -> Lanes<L> {
+    let mut of_pixels = [0.0; L];
+    if let (true, Some(&weight)) = (uniform, weights.first()) {
+        for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
+            *of_pixel = if *label == IGNORED { 0.0 } else { weight };
+        }
+    } else {
+        for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
+            *of_pixel = weights.get(*label as usize).copied().unwrap_or(0.0);
+        }
+    }
+    of_pixels
 }
 
 /// w · −ln p_t, and scale · w · (p − [c = t]).
 ///
-/// Shared with the focal loss, which is this bit for bit at γ = 0.
-#[inline]
-pub(crate) fn target_cross_entropy<const C: usize>(
-    target: &Target<C>,
-    label: usize,
-    weight: f32,
+/// Shared with the focal loss, which is this bit for bit at γ = 0. Where all weights are equal they are applied to the
+/// block's sum, and one logarithm is enough for eight pixels.
+#[inline(always)]
+pub(crate) fn target_cross_entropy<M: Math, const C: usize, const L: usize>(
+    target: &Target<L>,
+    labels: &[u32; L],
+    weights: &[f32; C],
+    uniform: bool,
     scale: f32,
-) -> (f32, [f32; C]) {
-    let scale = scale * weight * target.inverse;
-    let mut grad = target.others.map(|other| other * scale);
-    if let Some(own) = grad.get_mut(label) {
-        *own = -(target.rest * scale);
+    grad: &mut [Lanes<L>; C],
+) -> TileLoss<L> {
+    let weights = weights_of(weights, uniform, labels);
+    let mut factors = target.inverse;
+    for (factor, weight) in factors.iter_mut().zip(&weights) {
+        *factor = scale * *weight * *factor;
     }
-    (weight * target.surprise, grad)
+    target.spread(labels, &factors, grad);
+    if uniform {
+        return TileLoss { plain: target.margin, odds: target.odds };
+    }
+    let mut plain = target.surprise::<M>();
+    for (value, weight) in plain.iter_mut().zip(&weights) {
+        *value *= *weight;
+    }
+    TileLoss { plain, odds: [0.0; L] }
+}
+
+/// Of the tiles' [`target_cross_entropy`].
+#[inline(always)]
+pub(crate) fn target_cross_entropy_of_block<M: Math, const C: usize>(
+    weights: &[f32; C],
+    uniform: bool,
+    sum: &BlockSum,
+    product: &BlockProduct,
+) -> f32 {
+    match weights.first() {
+        Some(weight) if uniform => *weight * (sum.get() + product.logarithm::<M>()),
+        _ => sum.get(),
+    }
 }
 
 /// Binary cross entropy with logits: one logit a pixel, or one class against all others in each channel.
@@ -238,7 +345,7 @@ pub(crate) fn target_cross_entropy<const C: usize>(
 #[doc(alias = "BCEWithLogitsLoss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct BinaryCrossEntropy<const C: usize, M = Libm> {
+pub struct BinaryCrossEntropy<const C: usize, M = Fast> {
     pos_weights: [f32; C],
     label_weights: [f32; 2],
     label_smoothing: f32,

@@ -1,11 +1,14 @@
 //! The focal loss: softmax over the classes, and sigmoid.
 
-use super::cross_entropy::target_cross_entropy;
+use super::cross_entropy::{all_equal, target_cross_entropy, target_cross_entropy_of_block, weights_of};
+use super::pixel::TileLoss;
 use crate::error::{check_parameter, exponent, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
 use crate::kernel::softmax::{Target, sum};
+use crate::kernel::sum::{BlockProduct, BlockSum};
+use crate::kernel::tile::{Lanes, map, smaller};
 use crate::labels::channel;
-use crate::math::{Libm, Math};
+use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
 use core::marker::PhantomData;
 
@@ -40,9 +43,11 @@ use core::marker::PhantomData;
 #[doc(alias = "RetinaNet")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Focal<const C: usize, M = Libm> {
+pub struct Focal<const C: usize, M = Fast> {
     gamma: f32,
     alpha: [f32; C],
+    /// Whether all α are equal.
+    uniform: bool,
     reduction: Reduction,
     math: PhantomData<M>,
 }
@@ -51,7 +56,7 @@ impl<const C: usize> Focal<C> {
     /// Focusing exponent γ ≥ 0 (2 is usual), all α 1, [`Reduction::MeanValid`].
     #[must_use]
     pub const fn new(gamma: f32) -> Self {
-        Self { gamma, alpha: [1.0; C], reduction: Reduction::MeanValid, math: PhantomData }
+        Self { gamma, alpha: [1.0; C], uniform: true, reduction: Reduction::MeanValid, math: PhantomData }
     }
 }
 
@@ -59,7 +64,7 @@ impl<const C: usize, M> Focal<C, M> {
     /// A weight α ≥ 0 for each class.
     #[must_use]
     pub const fn with_alpha(self, alpha: [f32; C]) -> Self {
-        Self { alpha, ..self }
+        Self { alpha, uniform: all_equal(&alpha, alpha.first()), ..self }
     }
 
     /// What the sum over pixels is divided by.
@@ -71,7 +76,13 @@ impl<const C: usize, M> Focal<C, M> {
     /// Other elementary functions.
     #[must_use]
     pub const fn with_math<N: Math>(self, _: N) -> Focal<C, N> {
-        Focal { gamma: self.gamma, alpha: self.alpha, reduction: self.reduction, math: PhantomData }
+        Focal {
+            gamma: self.gamma,
+            alpha: self.alpha,
+            uniform: self.uniform,
+            reduction: self.reduction,
+            math: PhantomData,
+        }
     }
 }
 
@@ -92,7 +103,9 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
     }
 
     fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
-        Target::new::<M>(row, usize::from(label)).confidence()
+        let scores = row.map(|score| [score]);
+        let ([hit], [miss]) = Target::new::<M, C>(&scores, &[u32::from(label)], &mut [[0.0]; C]).confidence();
+        (hit, miss)
     }
 
     #[inline]
@@ -102,21 +115,47 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
-        let alpha = PixelLoss::<C>::weight(self, label);
-        let label = usize::from(label);
-        let target = Target::new::<M>(row, label);
+        let mut grad = [[0.0]; C];
+        let TileLoss { plain: [mut value], odds: [odds] } =
+            self.tile(&row.map(|score| [score]), &[u32::from(label)], scale, &mut grad);
+        if self.gamma == 0.0 && self.uniform {
+            value = PixelLoss::<C>::weight(self, label) * smaller(M::ln_1p(odds) + value, f32::MAX);
+        }
+        (value, grad.map(|[element]| element))
+    }
+
+    const COMMON: bool = true;
+
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
+        let target = Target::new::<M, C>(scores, labels, grad);
         if self.gamma == 0.0 {
-            return target_cross_entropy(&target, label, alpha, scale);
+            return target_cross_entropy::<M, C, L>(&target, labels, &self.alpha, self.uniform, scale, grad);
         }
+        let alpha = weights_of(&self.alpha, self.uniform, labels);
         let (hit, miss) = target.confidence();
-        let (factor, slope) = modulation::<M>(self.gamma, hit, miss, target.surprise);
-        // r_c is undefined where all other classes have underflowed, and `slope` is 0 there.
-        let share = if target.rest > 0.0 { scale * alpha * slope / target.rest } else { 0.0 };
-        let mut grad = target.others.map(|other| other * share);
-        if let Some(own) = grad.get_mut(label) {
-            *own = -(target.rest * share);
+        let surprise = target.surprise::<M>();
+        let (mut plain, mut shares) = (powers::<M, L>(&miss, self.gamma), [0.0; L]);
+        for lane in 0..L {
+            let factor = alpha[lane] * plain[lane];
+            plain[lane] = factor * surprise[lane];
+            // r_c is undefined where all other classes have underflowed, and the slope is 0 there.
+            let share = scale * (factor * (miss[lane] + self.gamma * hit[lane] * surprise[lane])) / target.rest[lane];
+            shares[lane] = if target.rest[lane] > 0.0 { share } else { 0.0 };
         }
-        (alpha * factor * target.surprise, grad)
+        target.spread(labels, &shares, grad);
+        TileLoss { plain, odds: [0.0; L] }
+    }
+
+    #[inline(always)]
+    fn block(&self, sum: &BlockSum, product: &BlockProduct) -> f32 {
+        target_cross_entropy_of_block::<M, C>(&self.alpha, self.uniform && self.gamma == 0.0, sum, product)
     }
 }
 
@@ -125,6 +164,20 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
 fn modulation<M: Math>(gamma: f32, hit: f32, miss: f32, surprise: f32) -> (f32, f32) {
     let factor = power::<M>(miss, gamma);
     (factor, factor * (miss + gamma * hit * surprise))
+}
+
+/// [`power`] of each of `L` numbers, the exponent looked at once.
+#[inline(always)]
+fn powers<M: Math, const L: usize>(bases: &Lanes<L>, exponent: f32) -> Lanes<L> {
+    let mut powers = [0.0; L];
+    if exponent == 2.0 {
+        map(&mut powers, bases, |base| base * base);
+    } else if exponent == 1.0 {
+        powers = *bases;
+    } else {
+        map(&mut powers, bases, |base| power::<M>(base, exponent));
+    }
+    powers
 }
 
 /// base^exponent for a base in `0..=1` and an exponent > 0; the usual exponents by multiplication.
@@ -175,7 +228,7 @@ pub(crate) fn power<M: Math>(base: f32, exponent: f32) -> f32 {
 #[doc(alias = "sigmoid_focal_loss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct SigmoidFocal<const C: usize, M = Libm> {
+pub struct SigmoidFocal<const C: usize, M = Fast> {
     gamma: f32,
     /// Factor at t = 0 and at t = 1 of each channel.
     balance: [[f32; 2]; C],

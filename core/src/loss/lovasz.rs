@@ -9,7 +9,7 @@ use crate::kernel::softmax::argmax;
 use crate::kernel::sort::{Radix, Sort};
 use crate::kernel::sum::Sums;
 use crate::labels::channel;
-use crate::math::{Libm, Math};
+use crate::math::{Fast, Math};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -71,7 +71,7 @@ pub enum Classes<const C: usize> {
 #[doc(alias = "iou")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Lovasz<const C: usize, A = Softmax, R = Radix, M = Libm> {
+pub struct Lovasz<const C: usize, A = Softmax, R = Radix, M = Fast> {
     classes: Classes<C>,
     weights: [f32; C],
     per_image: bool,
@@ -407,7 +407,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct LovaszHinge<R = Radix, M = Libm> {
+pub struct LovaszHinge<R = Radix, M = Fast> {
     per_image: bool,
     elu: bool,
     kind: PhantomData<(R, M)>,

@@ -6,7 +6,7 @@ use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::softmax::argmax;
 use crate::kernel::sum::Sums;
 use crate::labels::channel;
-use crate::math::{Libm, Math};
+use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -121,7 +121,7 @@ pub enum VolumeWeights {
 #[doc(alias = "F1")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Overlap<const C: usize, A = Softmax, M = Libm> {
+pub struct Overlap<const C: usize, A = Softmax, M = Fast> {
     multiplier: f32,
     false_positives: f32,
     false_negatives: f32,

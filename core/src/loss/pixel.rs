@@ -2,7 +2,9 @@
 
 use super::bounded;
 use crate::error::{check_parameter, positive};
-use crate::kernel::sum::Sums;
+use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
+use crate::kernel::tile::{IGNORED, LANES, Lanes};
+use crate::labels::label;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 
 /// What the sum over pixels is divided by.
@@ -27,6 +29,14 @@ pub enum Reduction {
     Divisor(f32),
     /// Nothing: the plain sum.
     Sum,
+}
+
+/// The losses of `L` pixels: of each `plain`, and where the loss has a common part, that times ln(1 + `odds`).
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct TileLoss<const L: usize> {
+    pub(crate) plain: Lanes<L>,
+    pub(crate) odds: Lanes<L>,
 }
 
 /// A loss that is a sum over pixels, each with its own label: cross entropy, focal loss.
@@ -89,6 +99,31 @@ pub trait PixelLoss<const C: usize> {
     /// The weighted loss of one pixel, and `scale` times its gradient.
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]);
 
+    /// Whether [`tile`](Self::tile) leaves a part of the loss as odds.
+    #[doc(hidden)]
+    const COMMON: bool = false;
+
+    /// [`pixel_grad`](Self::pixel_grad) of `L` pixels. Of those that are ignored the scores are 0 and the gradient is to
+    /// be 0.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
+        rows(self, scores, labels, scale, grad)
+    }
+
+    /// The loss of a block of pixels.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn block(&self, sum: &BlockSum, _: &BlockProduct) -> f32 {
+        sum.get()
+    }
+
     /// The weighted loss of each pixel, undivided; 0 where ignored. What others call reduction `none`.
     ///
     /// # Errors
@@ -106,22 +141,13 @@ pub trait PixelLoss<const C: usize> {
     }
 }
 
-impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
+impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         check(self, batch)
     }
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, _: &mut [u32]) -> f32 {
-        let divisor = divisor(self, batch);
-        if divisor <= 0.0 {
-            return 0.0;
-        }
-        let mut total = Sums::ZERO;
-        for (row, label) in batch.samples(0..batch.pixels()).flatten() {
-            total.add([self.pixel(row, label)]);
-        }
-        let [total] = total.total();
-        (total / divisor).clamp(f32::MIN, f32::MAX)
+        run(self, batch, 0.0, |_, _, _| {})
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -131,26 +157,93 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for L {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        let divisor = divisor(self, batch);
-        if divisor <= 0.0 {
-            return 0.0;
-        }
-        let scale = bounded(scale / divisor);
-        let mut total = Sums::ZERO;
-        let samples = batch.samples(0..batch.pixels());
-        grad.add_rows(
-            0,
-            samples.map(|sample| {
-                sample.map(|(row, label)| {
-                    let (value, row) = self.pixel_grad(row, label, scale);
-                    total.add([value]);
-                    row
-                })
-            }),
-        );
-        let [total] = total.total();
-        (total / divisor).clamp(f32::MIN, f32::MAX)
+        run(self, batch, scale, |start, tile, labels| grad.add(start, tile, labels))
     }
+
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        _: &mut [u32],
+    ) -> f32 {
+        let mut untouched = true;
+        let value = run(self, batch, scale, |start, tile, _| {
+            untouched = false;
+            grad.write(start, tile);
+        });
+        if untouched {
+            grad.clear();
+        }
+        value
+    }
+}
+
+/// [`PixelLoss::tile`], one pixel after the other.
+pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
+    loss: &P,
+    scores: &[Lanes<L>; C],
+    labels: &[u32; L],
+    scale: f32,
+    grad: &mut [Lanes<L>; C],
+) -> TileLoss<L> {
+    let mut losses = TileLoss { plain: [0.0; L], odds: [0.0; L] };
+    for ((value, channel), lane) in losses.plain.iter_mut().zip(labels).zip(0..L) {
+        let mut row = [0.0; C];
+        if *channel != IGNORED {
+            (*value, row) = loss.pixel_grad(scores.map(|scores| scores[lane]), label::<C>(*channel), scale);
+        }
+        for (grad, element) in grad.iter_mut().zip(row) {
+            grad[lane] = element;
+        }
+    }
+    losses
+}
+
+/// The loss of a batch; `visit` gets the gradient, tile by tile, 0 where ignored. Nothing is visited if nothing is divided.
+#[inline(always)]
+fn run<const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized>(
+    loss: &P,
+    batch: &Batch<'_, S, C>,
+    scale: f32,
+    mut visit: impl FnMut(usize, &[Lanes<LANES>; C], &[u32; LANES]),
+) -> f32 {
+    let divisor = divisor(loss, batch);
+    if divisor <= 0.0 {
+        return 0.0;
+    }
+    let scale = bounded(scale / divisor);
+    let pixels = batch.pixels();
+    let mut total = Total::ZERO;
+    let (mut scores, mut grad, mut labels) = ([[0.0; LANES]; C], [[0.0; LANES]; C], [IGNORED; LANES]);
+    let mut block = 0;
+    while block < pixels {
+        let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
+        let mut place = 0;
+        while place < BLOCK && block.wrapping_add(place) < pixels {
+            let start = block.wrapping_add(place);
+            if batch.read(start, pixels, &mut scores, &mut labels) {
+                let mut values = loss.tile(&scores, &labels, scale, &mut grad);
+                if LANES > 1 {
+                    for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(&labels) {
+                        *value = if *label == IGNORED { 0.0 } else { *value };
+                        *odds = if *label == IGNORED { 0.0 } else { *odds };
+                    }
+                }
+                sum.add(place, &values.plain);
+                if P::COMMON {
+                    product.multiply(place, &values.odds);
+                }
+            } else {
+                grad = [[0.0; LANES]; C];
+            }
+            visit(start, &grad, &labels);
+            place = place.wrapping_add(LANES);
+        }
+        total.add(loss.block(&sum, &product));
+        block = block.wrapping_add(BLOCK);
+    }
+    (total.get() / divisor).clamp(f32::MIN, f32::MAX)
 }
 
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::softmax::sum;
 use crate::kernel::sum::Sums;
 use crate::labels::{channel, is_class};
-use crate::math::{Libm, Math};
+use crate::math::{Fast, Math};
 use crate::scores::check_grad;
 use crate::{Error, Labels, Parameter};
 use core::marker::PhantomData;
@@ -53,7 +53,7 @@ use core::marker::PhantomData;
 #[doc(alias = "EncNet")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct SemanticEncoding<const C: usize, M = Libm> {
+pub struct SemanticEncoding<const C: usize, M = Fast> {
     weights: [f32; C],
     counting_empty_images: bool,
     math: PhantomData<M>,

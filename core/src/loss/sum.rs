@@ -48,6 +48,18 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         let first = a * first.accumulate(batch, bounded(scale * a), grad, scratch);
         total(first, b * second.accumulate(batch, bounded(scale * b), grad, scratch))
     }
+
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        let Self((a, first), (b, second)) = self;
+        let first = a * first.assign(batch, bounded(scale * a), grad, scratch);
+        total(first, b * second.accumulate(batch, bounded(scale * b), grad, scratch))
+    }
 }
 
 /// The sum, saturated, and +0 for −0 − 0.

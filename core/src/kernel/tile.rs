@@ -1,0 +1,35 @@
+//! Pixels side by side: what a kernel works on.
+
+/// How many pixels a kernel takes at once: many where loops over them become vector instructions, one where there are none.
+/// No bit depends on it.
+///
+/// On hosts, loops over 64 are vectorised as loops; over 8 or 16 they are unrolled first, and the instructions that result
+/// are put together again only in part: cross entropy of 4 classes took 2.3 ns for each score where it takes 1.5 (SSE2).
+/// On a Cortex-M4F a row in registers beats eight pixels in memory.
+pub(crate) const LANES: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 64 };
+
+/// The label of a pixel that takes no part: ignored, or past the end. The background of a single channel has another.
+pub(crate) const IGNORED: u32 = u32::MAX;
+
+/// One number for each pixel.
+pub(crate) type Lanes<const L: usize> = [f32; L];
+
+/// Writes a function of one number of each pixel.
+#[inline(always)]
+pub(crate) fn map<const L: usize>(out: &mut Lanes<L>, a: &Lanes<L>, f: impl Fn(f32) -> f32) {
+    for (out, a) in out.iter_mut().zip(a) {
+        *out = f(*a);
+    }
+}
+
+/// The larger of two numbers. `f32::max` looks for NaN, and on a Cortex-M4F is a call.
+#[inline(always)]
+pub(crate) const fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The smaller of two numbers.
+#[inline(always)]
+pub(crate) const fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
