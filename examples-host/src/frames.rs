@@ -4,7 +4,7 @@ use crate::data::Image;
 use crate::folder::{class_count, load_split};
 use anyhow::{Context, Result, ensure};
 use scarce_mcu::camera::Purpose;
-use scarce_mcu::camera::uart::{CHECKSUM, MAGIC, REQUEST, VERSION};
+use scarce_mcu::camera::uart::{AGAIN, CHECKSUM, MAGIC, NEXT, VERSION};
 use scarce_mcu::{Moments, Shape};
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
@@ -23,7 +23,7 @@ pub struct Frames {
 
 struct Answers {
     bytes: Vec<Vec<u8>>,
-    next: usize,
+    sent: Option<usize>,
 }
 
 impl Frames {
@@ -63,14 +63,19 @@ impl Frames {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
                 Err(error) => return Err(error),
             }
-            let answers = match (last, byte[0]) {
-                (REQUEST, 0) => Some(&mut self.adapt),
-                (REQUEST, 1) => Some(&mut self.validate),
-                (REQUEST, 2) => Some(&mut self.test),
+            let answers = match byte[0] {
+                0 => Some(&mut self.adapt),
+                1 => Some(&mut self.validate),
+                2 => Some(&mut self.test),
                 _ => None,
             };
-            if let Some(answers) = answers {
-                link.write_all(answers.next())?;
+            let answer = match last {
+                NEXT => answers.map(Answers::next),
+                AGAIN => answers.map(Answers::again),
+                _ => None,
+            };
+            if let Some(answer) = answer {
+                link.write_all(answer)?;
                 link.flush()?;
             }
             last = byte[0];
@@ -96,13 +101,17 @@ impl Answers {
         let answer = |(index, (_, image, top, left)): (usize, (usize, &Image, usize, usize))| {
             answer(image, frame, (top, left), purpose, index == last)
         };
-        Ok(Self { bytes: tiles.into_iter().enumerate().map(answer).collect::<Result<_>>()?, next: 0 })
+        Ok(Self { bytes: tiles.into_iter().enumerate().map(answer).collect::<Result<_>>()?, sent: None })
     }
 
     fn next(&mut self) -> &[u8] {
-        let index = self.next;
-        self.next = (index + 1) % self.bytes.len();
-        &self.bytes[index]
+        self.sent = self.sent.map(|sent| (sent + 1) % self.bytes.len());
+        self.again()
+    }
+
+    /// What was sent last; the first if nothing was.
+    fn again(&mut self) -> &[u8] {
+        &self.bytes[*self.sent.get_or_insert(0)]
     }
 }
 
@@ -176,14 +185,20 @@ mod tests {
         frames: Frames,
         request: Vec<u8>,
         answer: Vec<u8>,
-        accidents: Vec<fn(&mut Vec<u8>)>,
+        accident: Box<dyn Fn(&mut Vec<u8>)>,
+        accidents: usize,
         requests: usize,
     }
 
     impl Line {
-        fn new(accidents: Vec<fn(&mut Vec<u8>)>) -> Self {
-            let (frames, request, answer) = (frames(), Vec::new(), Vec::new());
-            Self(Rc::new(RefCell::new(State { frames, request, answer, accidents, requests: 0 })))
+        fn new() -> Self {
+            Self::with_accidents(0, |_| {})
+        }
+
+        /// An accident happens to so many answers, the first ones.
+        fn with_accidents(accidents: usize, accident: impl Fn(&mut Vec<u8>) + 'static) -> Self {
+            let (frames, request, answer, accident) = (frames(), Vec::new(), Vec::new(), Box::new(accident));
+            Self(Rc::new(RefCell::new(State { frames, request, answer, accident, accidents, requests: 0 })))
         }
 
         fn camera(&self) -> UartCamera<Self, Self> {
@@ -237,8 +252,8 @@ mod tests {
             let mut link = Link(&state.request, Vec::new());
             state.frames.serve(&mut link).expect("memory does not fail");
             let mut answer = link.1;
-            if state.requests < state.accidents.len() {
-                state.accidents[state.requests](&mut answer);
+            if state.requests < state.accidents {
+                (state.accident)(&mut answer);
             }
             state.answer.extend(answer);
             state.request.clear();
@@ -264,7 +279,7 @@ mod tests {
 
     #[test]
     fn frames_arrive_in_order_round_after_round() {
-        let mut camera = Line::new(Vec::new()).camera();
+        let mut camera = Line::new().camera();
         for _ in 0..2 {
             for (purpose, start) in [(Purpose::Test, 60), (Purpose::Adapt, 0), (Purpose::Validate, 30)] {
                 for tile in 0..8 {
@@ -283,29 +298,32 @@ mod tests {
 
     #[test]
     fn noise_before_a_frame_is_skipped() {
-        let mut camera = Line::new(vec![|answer| drop(answer.splice(0..0, *b"SCSCR\xff\x00"))]).camera();
+        let mut camera = Line::with_accidents(1, |answer| drop(answer.splice(0..0, *b"SCSCR\xff\x00"))).camera();
         assert_eq!(capture(&mut camera, Purpose::Adapt).0, Ok(Round::Continues));
     }
 
     #[test]
     fn a_spoilt_frame_is_asked_for_again_and_given_up_in_the_end() {
-        let spoil: fn(&mut Vec<u8>) = |answer| *answer.last_mut().expect("not empty") ^= 4;
-        let line = Line::new(vec![spoil; 2]);
-        assert_eq!(capture(&mut line.camera(), Purpose::Adapt).0, Ok(Round::Continues));
-        assert_eq!(line.0.borrow().requests, 3);
-        let line = Line::new(vec![spoil; 3]);
+        let spoil = |answer: &mut Vec<u8>| *answer.last_mut().expect("not empty") ^= 4;
+        let line = Line::with_accidents(2, spoil);
+        let image = |number: usize| frames().adapt.bytes[number][16..22].to_vec();
+        for (number, requests) in [(0, 3), (1, 4), (2, 5)] {
+            let (outcome, got, ..) = capture(&mut line.camera(), Purpose::Adapt);
+            assert_eq!((outcome, got), (Ok(Round::Continues), image(number)), "no frame is left out or comes twice");
+            assert_eq!(line.0.borrow().requests, requests);
+        }
+        let line = Line::with_accidents(3, spoil);
         let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Adapt);
         assert_eq!(outcome, Err(UartError::Checksum));
         assert_eq!(labels, [IGNORED; 6], "nothing of it can be trained on");
+        assert_eq!(capture(&mut line.camera(), Purpose::Adapt).1, image(1), "what comes spoilt each time is left out");
     }
 
     #[test]
     fn every_flipped_bit_is_noticed() {
         let length = frames().adapt.bytes[0].len();
         for bit in 0..8 * length {
-            let line = Line::new(Vec::new());
-            line.0.borrow_mut().frames.adapt.bytes.truncate(1);
-            line.0.borrow_mut().frames.adapt.bytes[0][bit / 8] ^= 1 << (bit % 8);
+            let line = Line::with_accidents(3, move |answer| answer[bit / 8] ^= 1 << (bit % 8));
             let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Adapt);
             assert!(outcome.is_err(), "bit {bit}");
             assert_eq!(labels, [IGNORED; 6]);
@@ -314,7 +332,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_again_where_nobody_answers() {
-        let line = Line::new(vec![|answer| answer.clear(); 3]);
+        let line = Line::with_accidents(3, Vec::clear);
         assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Err(UartError::Silence));
         assert_eq!(line.0.borrow().requests, 1);
     }
@@ -324,11 +342,9 @@ mod tests {
         let length = frames().test.bytes[0].len();
         for cut in 1..length {
             let error = if cut < MAGIC.len() { UartError::Noise } else { UartError::BreaksOff };
-            let line = Line::new(Vec::new());
-            line.0.borrow_mut().frames.test.bytes.iter_mut().take(2).for_each(|answer| answer.truncate(cut));
+            let line = Line::with_accidents(2, move |answer| answer.truncate(cut));
             assert_eq!(capture(&mut line.camera(), Purpose::Test).0, Ok(Round::Continues), "after {cut} bytes");
-            let line = Line::new(Vec::new());
-            line.0.borrow_mut().frames.test.bytes.iter_mut().for_each(|answer| answer.truncate(cut));
+            let line = Line::with_accidents(3, move |answer| answer.truncate(cut));
             let (outcome, _, labels, _) = capture(&mut line.camera(), Purpose::Test);
             assert_eq!(outcome, Err(error), "after {cut} bytes");
             assert_eq!(labels, [IGNORED; 6]);
@@ -337,26 +353,23 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_is_lost_or_too_many_is_noticed_and_the_next_frame_found() {
-        let (length, next) = (frames().test.bytes[0].len(), frames().test.bytes[1].clone());
-        for place in 0..length {
+    fn a_byte_that_is_lost_or_too_many_is_noticed_and_the_frame_found_in_the_second_answer() {
+        let frame = frames().test.bytes[0].clone();
+        for place in 0..frame.len() {
             for lost in [true, false] {
-                let line = Line::new(Vec::new());
-                let spoilt = &mut line.0.borrow_mut().frames.test.bytes[0].clone();
-                if lost {
-                    spoilt.remove(place);
-                } else {
-                    spoilt.insert(place, 0x55);
-                }
-                line.0.borrow_mut().frames.test.bytes[0].clone_from(spoilt);
+                let line = Line::with_accidents(1, move |answer| {
+                    if lost {
+                        answer.remove(place);
+                    } else {
+                        answer.insert(place, 0x55);
+                    }
+                });
                 let mut camera = line.camera();
                 let (outcome, image, ..) = capture(&mut camera, Purpose::Test);
                 assert_eq!(outcome, Ok(Round::Continues));
-                if place == 0 && !lost {
-                    assert_eq!(image[..], spoilt[17..23], "noise before a frame does no harm");
-                } else {
-                    assert_eq!(image[..], next[16..22], "byte {place}, lost: {lost}");
-                }
+                assert_eq!(image[..], frame[16..22], "byte {place}, lost: {lost}");
+                let noise_before = place == 0 && !lost;
+                assert_eq!(line.0.borrow().requests, if noise_before { 1 } else { 2 }, "byte {place}, lost: {lost}");
                 assert_eq!(capture(&mut camera, Purpose::Adapt).0, Ok(Round::Continues));
             }
         }
@@ -365,13 +378,12 @@ mod tests {
     #[test]
     fn frames_of_another_kind_are_refused() {
         let outcome = |spoil: fn(&mut Vec<u8>)| {
-            let line = Line::new(Vec::new());
-            for answer in &mut line.0.borrow_mut().frames.adapt.bytes {
+            let line = Line::with_accidents(3, move |answer| {
                 spoil(answer);
                 let covered = answer.len() - 4;
                 let checksum = CHECKSUM.checksum(&answer[..covered]);
                 answer[covered..].copy_from_slice(&checksum.to_le_bytes());
-            }
+            });
             capture(&mut line.camera(), Purpose::Adapt).0
         };
         assert_eq!(outcome(|answer| answer[4] = 2), Err(UartError::Version(2)));
@@ -387,9 +399,18 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_skipped() {
-        let mut link = Link(b"?F\x03\x00FF\x01", Vec::new());
+        let mut link = Link(b"?F\x03\x00FF\x01A\x07", Vec::new());
         frames().serve(&mut link).expect("memory does not fail");
         assert_eq!(link.1, frames().validate.bytes[0]);
+    }
+
+    #[test]
+    fn a_frame_is_sent_again_only_for_its_own_purpose() {
+        let mut link = Link(b"A\x00A\x00F\x00F\x02A\x00A\x02F\x00", Vec::new());
+        frames().serve(&mut link).expect("memory does not fail");
+        let Frames { adapt, test, .. } = frames();
+        let expected = [(&adapt, 0), (&adapt, 0), (&adapt, 1), (&test, 0), (&adapt, 1), (&test, 0), (&adapt, 2)];
+        assert_eq!(link.1, expected.map(|(answers, number)| &answers.bytes[number][..]).concat());
     }
 
     #[test]

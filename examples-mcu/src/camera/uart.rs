@@ -3,7 +3,7 @@
 //! The device asks, so that nothing overflows while it computes:
 //!
 //! ```text
-//! device → host   "F", purpose: 0 adapt, 1 validate, 2 test
+//! device → host   "F" for the next frame, or "A" for the last one again; purpose: 0 adapt, 1 validate, 2 test
 //! host → device   "SCRF", version 1, purpose, channels, flags (bit 0: the last frame of the round)
 //!                 height, width: u16 each
 //!                 of each channel of the field of view: mean, standard deviation: u16 each, in 1/256 grey levels
@@ -12,7 +12,7 @@
 //!                 CRC-32 (ISO-HDLC) of all of the answer before it
 //! ```
 //!
-//! Numbers are little-endian.
+//! Numbers are little-endian. Each purpose has its own frames, in rounds; "A" before any "F" is for the first of them.
 
 use super::{Camera, Purpose, Round};
 use crate::{Frame, IGNORED, Moments, Shape};
@@ -25,12 +25,14 @@ use embedded_io::{Read, ReadReady, Write};
 pub const MAGIC: [u8; 4] = *b"SCRF";
 /// The version of the protocol.
 pub const VERSION: u8 = 1;
-/// The first byte of a request.
-pub const REQUEST: u8 = b'F';
+/// The first byte of a request for the next frame.
+pub const NEXT: u8 = b'F';
+/// The first byte of a request for the frame that was sent last: it came spoilt.
+pub const AGAIN: u8 = b'A';
 /// The checksum of an answer.
 pub const CHECKSUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
-/// How often a frame is asked for when those that come are spoilt; the host goes on to the next one each time.
+/// How often a frame is asked for when it comes spoilt.
 const ATTEMPTS: usize = 3;
 /// Bytes before an answer that are skipped at most.
 const MAX_NOISE: u32 = 1 << 20;
@@ -139,10 +141,11 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
 
     fn receive<const CHANNELS: usize>(
         &mut self,
+        request: u8,
         purpose: Purpose,
         frame: &mut Frame<'_, CHANNELS>,
     ) -> Result<Round, UartError<U::Error>> {
-        self.uart.write_all(&[REQUEST, purpose.code()]).map_err(UartError::Uart)?;
+        self.uart.write_all(&[request, purpose.code()]).map_err(UartError::Uart)?;
         self.uart.flush().map_err(UartError::Uart)?;
         self.skip_noise()?;
         let mut digest = CHECKSUM.digest();
@@ -192,9 +195,10 @@ impl<U: Read + ReadReady + Write, D: DelayNs, const CHANNELS: usize> Camera<CHAN
     type Error = UartError<U::Error>;
 
     fn capture(&mut self, purpose: Purpose, frame: &mut Frame<'_, CHANNELS>) -> Result<Round, Self::Error> {
-        let mut result = Err(UartError::Silence);
+        let (mut request, mut result) = (NEXT, Err(UartError::Silence));
         for _ in 0..ATTEMPTS {
-            result = self.receive(purpose, frame);
+            result = self.receive(request, purpose, frame);
+            request = AGAIN;
             // Whatever came may have been spoilt by noise on the line, the header too.
             if matches!(result, Ok(_) | Err(UartError::Silence | UartError::Uart(_))) {
                 break;
