@@ -1,7 +1,8 @@
 //! From scores to probabilities: softmax, independent sigmoids, or none.
 
 use crate::kernel::sigmoid::sigmoid;
-use crate::kernel::softmax::{argmax, largest, shifted_exponentials, sum};
+use crate::kernel::softmax::{Target, argmax, largest, shifted_exponentials, sum};
+use crate::kernel::tile::Lanes;
 use crate::math::Math;
 use crate::{Batch, Error, Scores};
 
@@ -38,6 +39,15 @@ pub trait Activation: sealed::Sealed + Copy + 'static {
     /// p and 1 − p of all channels, the latter as [`complement`](Self::complement).
     #[doc(hidden)]
     fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]);
+
+    /// The probabilities of the channels that are not each pixel's own, 0 at its own; of its own, p and 1 − p. Both are 0
+    /// where no channel is its own.
+    #[doc(hidden)]
+    fn outcomes<M: Math, const C: usize, const L: usize>(
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> (Lanes<L>, Lanes<L>);
 
     /// [`slope`](Self::slope), given p and 1 − p.
     #[doc(hidden)]
@@ -114,6 +124,21 @@ impl Activation for Softmax {
         (probabilities, complements)
     }
 
+    #[inline(always)]
+    fn outcomes<M: Math, const C: usize, const L: usize>(
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> (Lanes<L>, Lanes<L>) {
+        let target = Target::new::<M, C>(scores, labels, others);
+        for others in others.iter_mut() {
+            for (other, inverse) in others.iter_mut().zip(&target.inverse) {
+                *other *= *inverse;
+            }
+        }
+        target.confidence()
+    }
+
     #[inline]
     fn local(probability: f32, _: f32) -> f32 {
         probability
@@ -154,6 +179,15 @@ impl Activation for Sigmoid {
     fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
         let both = row.map(sigmoid::<M>);
         (both.map(|(probability, _)| probability), both.map(|(_, complement)| complement))
+    }
+
+    #[inline(always)]
+    fn outcomes<M: Math, const C: usize, const L: usize>(
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> (Lanes<L>, Lanes<L>) {
+        independent(scores, labels, others, sigmoid::<M>)
     }
 
     #[inline]
@@ -198,8 +232,38 @@ impl Activation for Probabilities {
         (row, row.map(|probability| 1.0 - probability))
     }
 
+    #[inline(always)]
+    fn outcomes<M: Math, const C: usize, const L: usize>(
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> (Lanes<L>, Lanes<L>) {
+        independent(scores, labels, others, |probability| (probability, 1.0 - probability))
+    }
+
     #[inline]
     fn local(_: f32, _: f32) -> f32 {
         1.0
     }
+}
+
+/// [`Activation::outcomes`] of channels that do not depend on each other.
+#[inline(always)]
+fn independent<const C: usize, const L: usize>(
+    scores: &[Lanes<L>; C],
+    labels: &[u32; L],
+    others: &mut [Lanes<L>; C],
+    probability: impl Fn(f32) -> (f32, f32),
+) -> (Lanes<L>, Lanes<L>) {
+    let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
+    for ((scores, others), channel) in scores.iter().zip(others).zip(0_u32..) {
+        for lane in 0..L {
+            let own = labels[lane] == channel;
+            let (p, q) = probability(scores[lane]);
+            others[lane] = if own { 0.0 } else { p };
+            hit[lane] = if own { p } else { hit[lane] };
+            miss[lane] = if own { q } else { miss[lane] };
+        }
+    }
+    (hit, miss)
 }

@@ -1,6 +1,6 @@
 //! Scores and labels, proven once to fit each other.
 
-use crate::kernel::tile::IGNORED;
+use crate::kernel::tile::{IGNORED, LANES};
 use crate::labels::{channel, is_class};
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
@@ -55,22 +55,7 @@ impl<'a, S: Scores<C> + ?Sized, const C: usize> Batch<'a, S, C> {
         if u32::try_from(needed).is_err() {
             return Err(Error::TooManyPixels);
         }
-        let (mut counts, mut valid) = ([0_u32; C], 0_u32);
-        for (pixel, (row, label)) in scores.rows(0..needed).zip(labels.from(0)).enumerate() {
-            let Some(label) = label else { continue };
-            if !is_class::<C>(label) {
-                return Err(Error::Label { pixel, label });
-            }
-            if let Some(count) = counts.get_mut(channel::<C>(label)) {
-                *count = count.wrapping_add(1);
-            }
-            // One comparison a pixel: the largest magnitude's bits tell, NaN and infinity being the largest of all.
-            let largest = row.iter().fold(0, |largest, score| largest.max(score.to_bits() & !SIGN));
-            if largest >= INFINITY {
-                return Err(Error::NonFinite { pixel });
-            }
-            valid = valid.wrapping_add(1);
-        }
+        let Some((counts, valid)) = count(scores, labels) else { return Err(first_fault(scores, labels)) };
         Ok(Self { scores, labels, counts, valid, images: scores.images() })
     }
 
@@ -126,6 +111,21 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         (total / images as f32).clamp(f32::MIN, f32::MAX)
     }
 
+    /// Pixels of each class, and of all, that are not ignored, within a range.
+    pub(crate) fn counts_of(&self, range: Range<usize>) -> ([u32; C], u32) {
+        if range == (0..self.pixels()) {
+            return (self.counts, self.valid);
+        }
+        let (mut counts, mut valid) = ([0_u32; C], 0_u32);
+        for label in self.labels.from(range.start).take(range.len()).flatten() {
+            valid = valid.wrapping_add(1);
+            if let Some(count) = counts.get_mut(channel::<C>(label)) {
+                *count = count.wrapping_add(1);
+            }
+        }
+        (counts, valid)
+    }
+
     /// The label of a pixel; `None` if it is ignored.
     #[inline]
     pub(crate) fn label(&self, pixel: usize) -> Option<u8> {
@@ -143,39 +143,73 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
 }
 
 impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
-    /// The `L` pixels from `start` on, up to `end`: their scores, 0 where ignored, and their channels, [`IGNORED`] where
-    /// ignored. Returns whether any is not.
+    /// The `L` pixels from `start` on, up to `end`: their scores, which are 0 where ignored and are kept in `tile` where they
+    /// do not lie side by side, `None` if all are ignored; and their channels, [`IGNORED`] where ignored.
     #[inline(always)]
-    pub(crate) fn read<const L: usize>(
-        &self,
+    pub(crate) fn read<'t, const L: usize>(
+        &'t self,
         start: usize,
         end: usize,
-        scores: &mut [[f32; L]; C],
-        labels: &mut [u32; L],
-    ) -> bool {
-        self.labels.channels::<C, L>(start, end, labels);
-        if L == 1 {
-            let valid = labels.iter().any(|label| *label != IGNORED);
-            if valid {
-                self.scores.read(start, scores);
-            }
-            return valid;
+        tile: &'t mut [[f32; L]; C],
+    ) -> (Option<&'t [[f32; L]; C]>, [u32; L]) {
+        let labels = self.labels.channels::<C, L>(start, end);
+        let ignored =
+            labels.iter().fold(0_usize, |ignored, label| ignored.wrapping_add(usize::from(*label == IGNORED)));
+        if ignored == L {
+            return (None, labels);
         }
-        let ignored = labels.iter().fold(0_u32, |ignored, label| ignored.wrapping_add(u32::from(*label == IGNORED)));
-        if ignored as usize == L {
-            return false;
+        if L == 1 && S::PIXEL_MAJOR {
+            return (self.scores.pixel(start), labels);
         }
-        self.scores.read(start, scores);
+        self.scores.read(start, tile);
         if ignored > 0 {
-            for scores in scores {
-                for (score, label) in scores.iter_mut().zip(&*labels) {
+            for scores in tile.iter_mut() {
+                for (score, label) in scores.iter_mut().zip(&labels) {
                     *score = if *label == IGNORED { 0.0 } else { *score };
                 }
             }
         }
-        true
+        (Some(tile), labels)
     }
 }
 
-const SIGN: u32 = 1 << 31;
-const INFINITY: u32 = f32::INFINITY.to_bits();
+/// The pixels of each class and of all, if no label and no score is at fault.
+///
+/// A score times 0 is 0, or NaN where the score is not finite: one multiplication and one addition for each, and a single
+/// comparison at the end. Looking at the bits of each took 7 instructions for each score on a Cortex-M4F.
+fn count<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) -> Option<([u32; C], u32)> {
+    let (mut counts, mut valid, mut zero) = ([0_u32; C], 0_u32, 0.0);
+    if LANES == 1 {
+        for (row, label) in scores.rows(0..labels.len()).zip(labels.from(0)) {
+            let Some(label) = label else { continue };
+            match counts.get_mut(channel::<C>(label)) {
+                Some(count) => *count = count.wrapping_add(1),
+                None if C == 1 && label == 0 => {}
+                None => return None,
+            }
+            valid = valid.wrapping_add(1);
+            zero = row.iter().fold(zero, |sum, score| sum + score * 0.0);
+        }
+        return (zero == 0.0).then_some((counts, valid));
+    }
+    let mut start = 0;
+    while start < labels.len() {
+        let ignored = labels.count::<C, LANES>(start, &mut counts, &mut valid)?;
+        zero += scores.zero::<LANES>(start, if ignored { Some(labels) } else { None });
+        start = start.wrapping_add(LANES);
+    }
+    (zero == 0.0).then_some((counts, valid))
+}
+
+/// The fault that [`count`] has found, at the first pixel that has one.
+#[cold]
+fn first_fault<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) -> Error {
+    for (pixel, (row, label)) in scores.rows(0..labels.len()).zip(labels.from(0)).enumerate() {
+        match label {
+            Some(label) if !is_class::<C>(label) => return Error::Label { pixel, label },
+            Some(_) if !row.iter().all(|score| score.is_finite()) => return Error::NonFinite { pixel },
+            _ => {}
+        }
+    }
+    Error::TooManyPixels
+}

@@ -45,6 +45,12 @@ impl<'a> Labels<'a> {
         self.data.is_empty()
     }
 
+    /// Whether a pixel is ignored.
+    #[inline]
+    pub(crate) fn is_ignored(&self, pixel: usize) -> bool {
+        self.ignore.is_some() && self.data.get(pixel).copied() == self.ignore
+    }
+
     /// The label of a pixel; `None` if it is ignored or past the end.
     #[inline]
     pub(crate) fn get(&self, pixel: usize) -> Option<u8> {
@@ -54,7 +60,7 @@ impl<'a> Labels<'a> {
     /// The channels of the `L` pixels from `start` on, up to `end`; [`IGNORED`] where ignored and past the end, and
     /// [`BACKGROUND`] for label 0 of a single channel.
     #[inline(always)]
-    pub(crate) fn channels<const C: usize, const L: usize>(&self, start: usize, end: usize, channels: &mut [u32; L]) {
+    pub(crate) fn channels<const C: usize, const L: usize>(&self, start: usize, end: usize) -> [u32; L] {
         let ignore = self.ignore.map_or(NONE, u32::from);
         let channel = |label: u8| match u32::from(label) {
             label if label == ignore => IGNORED,
@@ -64,15 +70,58 @@ impl<'a> Labels<'a> {
         };
         let labels = self.data.get(start..end).unwrap_or_default();
         if let Some(labels) = labels.first_chunk::<L>() {
-            for (slot, label) in channels.iter_mut().zip(labels) {
-                *slot = channel(*label);
-            }
-            return;
+            return labels.map(channel);
         }
-        *channels = [IGNORED; L];
+        let mut channels = [IGNORED; L];
         for (slot, label) in channels.iter_mut().zip(labels) {
             *slot = channel(*label);
         }
+        channels
+    }
+
+    /// Counts the labels of the up to `L` pixels from `start` on; whether any is ignored. `None` if any is no class.
+    #[inline(always)]
+    pub(crate) fn count<const C: usize, const L: usize>(
+        &self,
+        start: usize,
+        counts: &mut [u32; C],
+        valid: &mut u32,
+    ) -> Option<bool> {
+        let labels: &[u8] = self.data.get(start..).unwrap_or_default();
+        if let Some(labels) = labels.first_chunk::<L>()
+            && L > 1
+        {
+            // One class after the other, many pixels at once; they are not more than a byte counts.
+            let of = |wanted: u8| labels.iter().fold(0_u8, |sum, &label| sum.wrapping_add(u8::from(label == wanted)));
+            let ignored = self.ignore.map_or(0, of);
+            let mut classes = 0_u32;
+            for (label, count) in (u8::from(C == 1)..=u8::MAX).zip(counts) {
+                if Some(label) != self.ignore {
+                    let found = u32::from(of(label));
+                    *count = count.wrapping_add(found);
+                    classes = classes.wrapping_add(found);
+                }
+            }
+            if C == 1 && self.ignore != Some(0) {
+                classes = classes.wrapping_add(u32::from(of(0)));
+            }
+            *valid = valid.wrapping_add(classes);
+            return (classes.wrapping_add(u32::from(ignored)) as usize == L).then_some(ignored > 0);
+        }
+        let mut ignored = false;
+        for &label in labels.iter().take(L) {
+            if Some(label) == self.ignore {
+                ignored = true;
+                continue;
+            }
+            match counts.get_mut(channel::<C>(label)) {
+                Some(count) => *count = count.wrapping_add(1),
+                None if C == 1 && label == 0 => {}
+                None => return None,
+            }
+            *valid = valid.wrapping_add(1);
+        }
+        Some(ignored)
     }
 
     /// The labels from `start` on, `None` where ignored.

@@ -2,8 +2,8 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
-use crate::kernel::tile::IGNORED;
-use crate::{Buffer, Error};
+use crate::kernel::tile::{IGNORED, LANES};
+use crate::{Buffer, Error, Labels};
 use core::ops::Range;
 
 mod sealed {
@@ -15,6 +15,10 @@ mod sealed {
 /// Implemented for pixel-major slices and arrays of `[f32; C]` (HWC, what a kernel on a microcontroller produces) and for
 /// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps). Sealed: layouts come with this crate.
 pub trait Scores<const C: usize>: sealed::Sealed {
+    /// Whether a pixel's scores lie side by side.
+    #[doc(hidden)]
+    const PIXEL_MAJOR: bool;
+
     /// Number of pixels, of all images together.
     fn pixels(&self) -> usize;
 
@@ -28,6 +32,17 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     #[doc(hidden)]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_;
 
+    /// 0, or NaN if one of the up to `L` pixels from `start` on has a score that is not finite; without those that are
+    /// ignored, if labels are given.
+    #[doc(hidden)]
+    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32;
+
+    /// One pixel as a tile, where its scores lie side by side.
+    #[doc(hidden)]
+    fn pixel<const L: usize>(&self, _: usize) -> Option<&[[f32; L]; C]> {
+        None
+    }
+
     /// Writes the pixels from `start` on, as many as there are, side by side; leaves the rest.
     #[doc(hidden)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]);
@@ -36,13 +51,16 @@ pub trait Scores<const C: usize>: sealed::Sealed {
 /// Scores to change: a gradient to add to.
 ///
 /// Implemented for what [`Scores`] is, where it can be written. Sealed.
-pub trait ScoresMut<const C: usize>: sealed::Sealed {
-    /// Number of pixels, of all images together.
-    fn pixels(&self) -> usize;
-
+pub trait ScoresMut<const C: usize>: Scores<C> {
     /// Adds one row to each pixel from `start` on, as long as both last; a `None` leaves its pixel untouched.
     #[doc(hidden)]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>);
+
+    /// One pixel as a tile, where its elements lie side by side.
+    #[doc(hidden)]
+    fn view<const L: usize>(&mut self, _: usize) -> Option<&mut [[f32; L]; C]> {
+        None
+    }
 
     /// Writes pixels from `start` on, as many as there are, ignored ones included.
     #[doc(hidden)]
@@ -65,6 +83,8 @@ impl<const C: usize> sealed::Sealed for [[f32; C]] {}
 impl<const C: usize, const P: usize> sealed::Sealed for [[f32; C]; P] {}
 
 impl<const C: usize> Scores<C> for [[f32; C]] {
+    const PIXEL_MAJOR: bool = true;
+
     fn pixels(&self) -> usize {
         self.len()
     }
@@ -72,6 +92,23 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
     #[inline]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.get(range).unwrap_or_default().iter().copied()
+    }
+
+    #[inline(always)]
+    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
+        let rows = self.get(start..).unwrap_or_default();
+        match (rows.first_chunk::<L>(), labels) {
+            (Some(rows), None) => zero(rows.as_flattened()),
+            (_, None) => zero(rows.as_flattened()),
+            (_, Some(labels)) => rows.iter().take(L).zip(labels.from(start)).fold(0.0, |sum, (row, label)| {
+                if label.is_some() { sum + zero(row) } else { sum }
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn pixel<const L: usize>(&self, pixel: usize) -> Option<&[[f32; L]; C]> {
+        self.get(pixel)?.as_chunks::<L>().0.first_chunk::<C>()
     }
 
     #[inline(always)]
@@ -94,10 +131,6 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
 }
 
 impl<const C: usize> ScoresMut<C> for [[f32; C]] {
-    fn pixels(&self) -> usize {
-        self.len()
-    }
-
     #[inline]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>) {
         let target = self.get_mut(start..).unwrap_or_default();
@@ -108,6 +141,11 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn view<const L: usize>(&mut self, pixel: usize) -> Option<&mut [[f32; L]; C]> {
+        self.get_mut(pixel)?.as_chunks_mut::<L>().0.first_chunk_mut::<C>()
     }
 
     #[inline(always)]
@@ -151,6 +189,8 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
 }
 
 impl<const C: usize, const P: usize> Scores<C> for [[f32; C]; P] {
+    const PIXEL_MAJOR: bool = true;
+
     fn pixels(&self) -> usize {
         P
     }
@@ -161,19 +201,30 @@ impl<const C: usize, const P: usize> Scores<C> for [[f32; C]; P] {
     }
 
     #[inline(always)]
+    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
+        self.as_slice().zero::<L>(start, labels)
+    }
+
+    #[inline(always)]
+    fn pixel<const L: usize>(&self, pixel: usize) -> Option<&[[f32; L]; C]> {
+        self.as_slice().pixel(pixel)
+    }
+
+    #[inline(always)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
         self.as_slice().read(start, tile);
     }
 }
 
 impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
-    fn pixels(&self) -> usize {
-        P
-    }
-
     #[inline]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>) {
         self.as_mut_slice().add_rows(start, rows);
+    }
+
+    #[inline(always)]
+    fn view<const L: usize>(&mut self, pixel: usize) -> Option<&mut [[f32; L]; C]> {
+        self.as_mut_slice().view(pixel)
     }
 
     #[inline(always)]
@@ -276,6 +327,19 @@ impl<const C: usize> Planar<C> {
         }
     }
 
+    #[inline(always)]
+    fn zero<const L: usize>(&self, data: &[f32], start: usize, labels: Option<Labels<'_>>) -> f32 {
+        if let (Some(pieces), None) = (self.pieces::<L>(start), labels) {
+            let planes = pieces.filter_map(|piece| data.get(piece..)?.first_chunk::<L>());
+            return planes.fold(0.0, |sum, plane| sum + zero(plane));
+        }
+        let labels = labels.unwrap_or(Labels::new(&[]));
+        let rows = self.rows(data, start..self.pixels.min(start.wrapping_add(L)));
+        rows.zip((start..).map(|pixel| labels.is_ignored(pixel))).fold(0.0, |sum, (row, ignored)| {
+            if ignored { sum } else { sum + zero(&row) }
+        })
+    }
+
     fn rows(self, data: &[f32], range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         let range = if range.end <= self.pixels { range } else { 0..0 };
         let (mut image, mut place) = self.locate(range.start);
@@ -354,6 +418,8 @@ impl<const C: usize> sealed::Sealed for Planes<'_, C> {}
 impl<const C: usize> sealed::Sealed for PlanesMut<'_, C> {}
 
 impl<const C: usize> Scores<C> for Planes<'_, C> {
+    const PIXEL_MAJOR: bool = false;
+
     fn pixels(&self) -> usize {
         self.planar.pixels
     }
@@ -365,6 +431,11 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
     #[inline]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
         self.planar.rows(self.data, range)
+    }
+
+    #[inline(always)]
+    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
+        self.planar.zero::<L>(self.data, start, labels)
     }
 
     #[inline(always)]
@@ -374,6 +445,8 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
 }
 
 impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
+    const PIXEL_MAJOR: bool = false;
+
     fn pixels(&self) -> usize {
         self.planar.pixels
     }
@@ -388,16 +461,17 @@ impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
     }
 
     #[inline(always)]
+    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
+        self.planar.zero::<L>(self.data, start, labels)
+    }
+
+    #[inline(always)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
         self.planar.read(self.data, start, tile);
     }
 }
 
 impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
-    fn pixels(&self) -> usize {
-        self.planar.pixels
-    }
-
     #[inline]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>) {
         let (mut image, mut place) = self.planar.locate(start);
@@ -450,6 +524,21 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
     fn clear(&mut self) {
         self.data.fill(0.0);
     }
+}
+
+/// 0 if all are finite, else NaN.
+#[inline(always)]
+fn zero(scores: &[f32]) -> f32 {
+    /// Sums that run side by side, for hosts' sake.
+    const SUMS: usize = if LANES > 1 { 16 } else { 1 };
+    let (chunks, rest) = scores.as_chunks::<SUMS>();
+    let mut sums = [0.0; SUMS];
+    for chunk in chunks {
+        for (sum, score) in sums.iter_mut().zip(chunk) {
+            *sum += score * 0.0;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().fold(0.0, |sum, score| sum + score * 0.0)
 }
 
 /// `Ok` if the gradient has as many pixels as the batch.

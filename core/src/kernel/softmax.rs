@@ -31,8 +31,9 @@ pub(crate) fn sum<const C: usize>(row: [f32; C]) -> f32 {
 /// The largest score of each pixel.
 #[inline(always)]
 pub(crate) fn largest_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>; C]) -> Lanes<L> {
-    let mut max = [f32::MIN; L];
-    for scores in scores {
+    let Some((first, others)) = scores.split_first() else { return [0.0; L] };
+    let mut max = *first;
+    for scores in others {
         for (max, score) in max.iter_mut().zip(scores) {
             *max = larger(*score, *max);
         }
@@ -53,7 +54,7 @@ pub(crate) struct Target<const L: usize> {
     pub(crate) inverse: Lanes<L>,
     /// Σ exp(z − max) − 1 ≥ 0, of all classes.
     pub(crate) odds: Lanes<L>,
-    /// max − z_t ≥ 0, finite: −ln p_t is this + ln(1 + odds).
+    /// max − z_t ≥ 0, infinite for scores beyond 10³⁸: −ln p_t is this + ln(1 + odds).
     pub(crate) margin: Lanes<L>,
 }
 
@@ -101,10 +102,9 @@ impl<const L: usize> Target<L> {
         let (mut inverse, mut odds, mut margin) = ([0.0; L], [0.0; L], [0.0; L]);
         for lane in 0..L {
             inverse[lane] = 1.0 / (rest[lane] + own[lane]);
-            // `own` is 1 where the target is largest: exact there for the smallest rest.
-            odds[lane] = larger(rest[lane] + (own[lane] - 1.0), 0.0);
-            // Scores near ±3·10³⁸ overflow the difference.
-            margin[lane] = smaller(max[lane] - score[lane], f32::MAX);
+            // `own` is 1 where the target is largest: exact there for the smallest rest. Elsewhere `rest` is at least 1.
+            odds[lane] = rest[lane] + (own[lane] - 1.0);
+            margin[lane] = max[lane] - score[lane];
         }
         Self { rest, own, inverse, odds, margin }
     }

@@ -214,11 +214,14 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
         if self.label_smoothing != 0.0 {
             return rows(self, scores, labels, scale, grad);
         }
-        let target = if self.adjusted {
-            Target::new::<M, C>(&self.adjusted(*scores), labels, grad)
+        let adjusted;
+        let scores = if self.adjusted {
+            adjusted = self.adjusted(*scores);
+            &adjusted
         } else {
-            Target::new::<M, C>(scores, labels, grad)
+            scores
         };
+        let target = Target::new::<M, C>(scores, labels, grad);
         target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad)
     }
 
@@ -262,7 +265,8 @@ pub(crate) fn weights_of<const C: usize, const L: usize>(
     let mut of_pixels = [0.0; L];
     if let (true, Some(&weight)) = (uniform, weights.first()) {
         for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
-            *of_pixel = if *label == IGNORED { 0.0 } else { weight };
+            // A single pixel is not ignored, or it would not be here.
+            *of_pixel = if L > 1 && *label == IGNORED { 0.0 } else { weight };
         }
     } else {
         for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
@@ -310,7 +314,8 @@ pub(crate) fn target_cross_entropy_of_block<M: Math, const C: usize>(
     product: &BlockProduct,
 ) -> f32 {
     match weights.first() {
-        Some(weight) if uniform => *weight * (sum.get() + product.logarithm::<M>()),
+        // Infinite margins saturate: a weight of 0 would make them NaN.
+        Some(weight) if uniform => *weight * smaller(sum.get() + product.logarithm::<M>(), f32::MAX),
         _ => sum.get(),
     }
 }

@@ -3,9 +3,8 @@
 use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
-use crate::kernel::softmax::argmax;
-use crate::kernel::sum::Sums;
-use crate::labels::channel;
+use crate::kernel::sum::{BLOCK, BlockSum, Total};
+use crate::kernel::tile::{IGNORED, LANES, Lanes};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -430,36 +429,153 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         (loss / divisor, slopes.map(|slopes| slopes.scaled(1.0 / divisor)))
     }
 
-    /// The outcomes of each class; `None` without a valid pixel.
-    fn outcomes<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, range: Range<usize>) -> Option<[Outcomes; C]> {
-        let (mut hits, mut false_positives, mut false_negatives) = (Sums::ZERO, Sums::ZERO, Sums::ZERO);
-        let mut truth = [0_u32; C];
-        let mut empty = true;
-        for (row, label) in batch.samples(range).flatten() {
-            empty = false;
-            let (mut probabilities, complements) = A::row::<M, C>(row);
-            let (mut hit, mut missed) = ([0.0; C], [0.0; C]);
-            let on = channel::<C>(label);
-            if let (Some(count), Some(hit), Some(missed), Some(probability), Some(complement)) =
-                (truth.get_mut(on), hit.get_mut(on), missed.get_mut(on), probabilities.get_mut(on), complements.get(on))
-            {
-                *count = count.wrapping_add(1);
-                *hit = core::mem::take(probability);
-                *missed = self.power(*complement);
-            }
-            hits.add(hit);
-            false_positives.add(probabilities.map(|probability| self.power(probability)));
-            false_negatives.add(missed);
-        }
-        if empty {
+    /// The outcomes of each class; `None` without a valid pixel. `keep` gets the probabilities of each tile, its own ones
+    /// included.
+    #[inline(always)]
+    fn outcomes<S: Scores<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        mut keep: impl FnMut(usize, Option<&mut [Lanes<LANES>; C]>, &Lanes<LANES>, &[u32; LANES]),
+    ) -> Option<[Outcomes; C]> {
+        let (truth, valid) = batch.counts_of(range.clone());
+        if valid == 0 {
             return None;
         }
+        let mut totals = [[Total::ZERO; 3]; C];
+        let (mut scores, mut others) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
+        let mut block = range.start;
+        while block < range.end {
+            let mut sums = [[BlockSum::ZERO; 3]; C];
+            let mut place = 0;
+            while place < BLOCK && block.wrapping_add(place) < range.end {
+                let start = block.wrapping_add(place);
+                let (scores, labels) = batch.read(start, range.end, &mut scores);
+                if let Some(scores) = scores {
+                    let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut others);
+                    self.add(&mut sums, place, &labels, &others, &hit, &miss);
+                    keep(start, Some(&mut others), &hit, &labels);
+                } else {
+                    keep(start, None, &[0.0; LANES], &labels);
+                }
+                place = place.wrapping_add(LANES);
+            }
+            for (totals, sums) in totals.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                totals.add(sums.get());
+            }
+            block = block.wrapping_add(BLOCK);
+        }
         let mut outcomes = truth.map(|count| Outcomes { truth: count as f32, ..Outcomes::ZERO });
-        let totals = hits.total().into_iter().zip(false_positives.total()).zip(false_negatives.total());
-        for (outcomes, ((hit, false_positive), false_negative)) in outcomes.iter_mut().zip(totals) {
+        for (outcomes, [hit, false_positive, false_negative]) in outcomes.iter_mut().zip(totals) {
+            let (hit, false_positive, false_negative) = (hit.get(), false_positive.get(), false_negative.get());
             *outcomes = Outcomes { hit, false_positive, false_negative, ..*outcomes };
         }
         Some(outcomes)
+    }
+
+    /// Adds the TP, FP and FN of a tile.
+    #[inline(always)]
+    fn add<const L: usize>(
+        &self,
+        sums: &mut [[BlockSum; 3]; C],
+        place: usize,
+        labels: &[u32; L],
+        others: &[Lanes<L>; C],
+        hit: &Lanes<L>,
+        miss: &Lanes<L>,
+    ) {
+        let mut miss = *miss;
+        for miss in &mut miss {
+            *miss = self.power(*miss);
+        }
+        if L == 1 {
+            if let Some([hits, _, misses]) = labels.first().and_then(|label| sums.get_mut(*label as usize)) {
+                hits.add(place, hit);
+                misses.add(place, &miss);
+            }
+            for ([_, false_positives, _], others) in sums.iter_mut().zip(others) {
+                false_positives.add(place, &others.map(|other| self.power(other)));
+            }
+            return;
+        }
+        for (([hits, false_positives, misses], others), class) in sums.iter_mut().zip(others).zip(0_u32..) {
+            let (mut own_hits, mut own_misses, mut false_ones) = ([0.0; L], [0.0; L], [0.0; L]);
+            for lane in 0..L {
+                let own = labels[lane] == class;
+                own_hits[lane] = if own { hit[lane] } else { 0.0 };
+                own_misses[lane] = if own { miss[lane] } else { 0.0 };
+                // Where ignored, the scores of a tile are 0, and their probabilities are not.
+                false_ones[lane] = if labels[lane] == IGNORED { 0.0 } else { others[lane] };
+            }
+            if self.squared {
+                for error in &mut false_ones {
+                    *error *= *error;
+                }
+            }
+            hits.add(place, &own_hits);
+            false_positives.add(place, &false_ones);
+            misses.add(place, &own_misses);
+        }
+    }
+
+    /// The gradient of a tile, in place of the probabilities that are not the pixels' own.
+    #[inline(always)]
+    fn chain<const L: usize>(
+        &self,
+        slopes: &[Slopes; C],
+        labels: &[u32; L],
+        hit: &Lanes<L>,
+        miss: &Lanes<L>,
+        tile: &mut [Lanes<L>; C],
+    ) {
+        // ∂L/∂p of the pixels' own class; of the others it is u + v p.
+        let mut own = [0.0; L];
+        for ((own, label), miss) in own.iter_mut().zip(labels).zip(miss) {
+            *own = slopes
+                .get(*label as usize)
+                .map_or(0.0, |slopes| slopes.hit - slopes.false_negative * self.power_slope(*miss));
+        }
+        let [constant, linear] = if self.squared { [0.0, 2.0] } else { [1.0, 0.0] };
+        let affine = slopes.map(|slopes| [slopes.false_positive * constant, slopes.false_positive * linear]);
+        let (mut base, mut shared) = ([0.0; L], [0.0; L]);
+        if A::COUPLED {
+            // All ∂L/∂p may be shifted together, since a softmax does not feel it: to 0 at the most probable class.
+            // Unshifted, ∂_c − Σ_k p_k ∂_k cancels where one probability is near 1: four digits of seven would be left.
+            base = own;
+            if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
+                let mut most = *hit;
+                for (tile, [u, v]) in tile.iter().zip(affine) {
+                    for lane in 0..L {
+                        let more = tile[lane] > most[lane];
+                        base[lane] = if more { u + v * tile[lane] } else { base[lane] };
+                        most[lane] = if more { tile[lane] } else { most[lane] };
+                    }
+                }
+            }
+            for lane in 0..L {
+                shared[lane] = hit[lane] * (own[lane] - base[lane]);
+            }
+            for (tile, [u, v]) in tile.iter().zip(affine) {
+                for lane in 0..L {
+                    shared[lane] += tile[lane] * (u + v * tile[lane] - base[lane]);
+                }
+            }
+        }
+        let mut at_label = [0.0; L];
+        for lane in 0..L {
+            at_label[lane] = A::local(hit[lane], miss[lane]) * ((own[lane] - base[lane]) - shared[lane]);
+        }
+        for ((tile, [u, v]), class) in tile.iter_mut().zip(affine).zip(0_u32..) {
+            for lane in 0..L {
+                let probability = tile[lane];
+                let other = A::local(probability, 1.0 - probability) * ((u + v * probability - base[lane]) - shared[lane]);
+                let value = if L > 1 && labels[lane] == class { at_label[lane] } else { other };
+                tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
+            }
+        }
+        if L == 1 {
+            put(tile, labels, &at_label);
+        }
     }
 
     /// eᵏ of an error.
@@ -474,19 +590,104 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         if self.squared { 2.0 * error } else { 1.0 }
     }
 
-    /// The losses of all groups, averaged; `visit` gets the pixels of each and its slopes, already divided.
-    fn groups<S: Scores<C> + ?Sized>(
+    /// The mean of the groups' losses; the gradient is added to `grad`, or written if it is to `SET`.
+    #[inline(always)]
+    fn run<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
-        mut visit: impl FnMut(Range<usize>, [Slopes; C]),
+        scale: f32,
+        mut grad: Option<&mut G>,
     ) -> f32 {
+        // A softmax's probabilities are kept in the gradient, where that is free.
+        let keep = SET && A::COUPLED;
+        let mut tile = [[0.0; LANES]; C];
+        let mut scores = tile;
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let Some(outcomes) = self.outcomes(batch, range.clone()) else { return 0.0 };
-            let (loss, slopes) = self.group_loss(outcomes);
-            visit(range, slopes.map(|slopes| slopes.scaled(1.0 / groups)));
+            let outcomes = self.outcomes(batch, range.clone(), |start, others, hit, labels| {
+                let (true, Some(grad)) = (keep, grad.as_deref_mut()) else { return };
+                match others {
+                    Some(tile) => {
+                        put(tile, labels, hit);
+                        grad.write(start, tile);
+                    }
+                    None => grad.write(start, &[[0.0; LANES]; C]),
+                }
+            });
+            let Some(grad) = grad.as_deref_mut() else {
+                return outcomes.map_or(0.0, |outcomes| self.group_loss(outcomes).0);
+            };
+            let (loss, slopes) = match outcomes {
+                Some(outcomes) => self.group_loss(outcomes),
+                None if SET => (0.0, [Slopes::ZERO; C]),
+                None => return 0.0,
+            };
+            let slopes = slopes.map(|slopes| slopes.scaled(scale / groups));
+            let mut start = range.start;
+            while start < range.end {
+                let (scores, labels) = batch.read(start, range.end, &mut scores);
+                let (hit, miss) = match scores {
+                    None => {
+                        tile = [[0.0; LANES]; C];
+                        ([0.0; LANES], [0.0; LANES])
+                    }
+                    Some(_) if keep => {
+                        grad.read(start, &mut tile);
+                        take(&mut tile, &labels)
+                    }
+                    Some(scores) => A::outcomes::<M, C, LANES>(scores, &labels, &mut tile),
+                };
+                if scores.is_some() {
+                    self.chain(&slopes, &labels, &hit, &miss, &mut tile);
+                }
+                if SET {
+                    // What lies past the end is another group's, and written in its turn.
+                    grad.write(start, &tile);
+                } else {
+                    grad.add(start, &tile, &labels);
+                }
+                start = start.wrapping_add(LANES);
+            }
             loss
         })
     }
+}
+
+/// Puts the probability of each pixel's own class among the others.
+#[inline(always)]
+fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L], own: &Lanes<L>) {
+    if let ([label], [own]) = (labels.as_slice(), own.as_slice()) {
+        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
+            *slot = *own;
+        }
+        return;
+    }
+    for (tile, class) in tile.iter_mut().zip(0_u32..) {
+        for lane in 0..L {
+            tile[lane] = if labels[lane] == class { own[lane] } else { tile[lane] };
+        }
+    }
+}
+
+/// Takes it out again: p, and 1 − p as the sum of the others.
+#[inline(always)]
+fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
+    let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
+    if let ([label], [hit]) = (labels.as_slice(), hit.as_mut_slice()) {
+        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
+            *hit = core::mem::take(slot);
+        }
+    }
+    for (tile, class) in tile.iter_mut().zip(0_u32..) {
+        for lane in 0..L {
+            if L > 1 {
+                let own = labels[lane] == class;
+                hit[lane] = if own { tile[lane] } else { hit[lane] };
+                tile[lane] = if own { 0.0 } else { tile[lane] };
+            }
+            miss[lane] += tile[lane];
+        }
+    }
+    (hit, miss)
 }
 
 impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
@@ -501,7 +702,7 @@ impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
     }
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, _: &mut [u32]) -> f32 {
-        self.groups(batch, |_, _| {})
+        self.run::<false, _, [[f32; C]]>(batch, 0.0, None)
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -511,45 +712,16 @@ impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        self.groups(batch, |range, slopes| {
-            let start = range.start;
-            let rows = batch.samples(range).map(|sample| {
-                sample.map(|(row, label)| {
-                    let (probabilities, complements) = A::row::<M, C>(row);
-                    let on = channel::<C>(label);
-                    let mut grad = [0.0; C];
-                    let classes = grad.iter_mut().zip(slopes).zip(probabilities.into_iter().zip(complements));
-                    for (class, ((grad, slopes), (probability, complement))) in classes.enumerate() {
-                        *grad = if class == on {
-                            slopes.hit - slopes.false_negative * self.power_slope(complement)
-                        } else {
-                            slopes.false_positive * self.power_slope(probability)
-                        };
-                    }
-                    let shared = if A::COUPLED { center(probabilities, &mut grad) } else { 0.0 };
-                    for (grad, (probability, complement)) in
-                        grad.iter_mut().zip(probabilities.into_iter().zip(complements))
-                    {
-                        *grad = scale * A::local(probability, complement) * (*grad - shared);
-                    }
-                    grad
-                })
-            });
-            grad.add_rows(start, rows);
-        })
+        self.run::<false, _, _>(batch, scale, Some(grad))
     }
-}
 
-/// Σ_k p_k g_k, after a shift of all g that a softmax does not feel, to 0 at the most probable class.
-///
-/// Unshifted, g_c − Σ_k p_k g_k cancels where one probability is near 1: a gradient entry would keep four digits of seven.
-#[inline]
-fn center<const C: usize>(probabilities: [f32; C], grad: &mut [f32; C]) -> f32 {
-    let base = grad.get(argmax(probabilities)).copied().unwrap_or(0.0);
-    let mut shared = 0.0;
-    for (grad, probability) in grad.iter_mut().zip(probabilities) {
-        *grad -= base;
-        shared += probability * *grad;
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        _: &mut [u32],
+    ) -> f32 {
+        self.run::<true, _, _>(batch, scale, Some(grad))
     }
-    shared
 }

@@ -147,7 +147,7 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
     }
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, _: &mut [u32]) -> f32 {
-        run(self, batch, 0.0, |_, _, _| {})
+        run::<false, _, _, _, [[f32; C]]>(self, batch, 0.0, None)
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -157,7 +157,7 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        run(self, batch, scale, |start, tile, labels| grad.add(start, tile, labels))
+        run::<false, _, _, _, _>(self, batch, scale, Some(grad))
     }
 
     fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -167,19 +167,12 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        let mut untouched = true;
-        let value = run(self, batch, scale, |start, tile, _| {
-            untouched = false;
-            grad.write(start, tile);
-        });
-        if untouched {
-            grad.clear();
-        }
-        value
+        run::<true, _, _, _, _>(self, batch, scale, Some(grad))
     }
 }
 
 /// [`PixelLoss::tile`], one pixel after the other.
+#[inline(never)]
 pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
     loss: &P,
     scores: &[Lanes<L>; C],
@@ -200,32 +193,35 @@ pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
     losses
 }
 
-/// The loss of a batch; `visit` gets the gradient, tile by tile, 0 where ignored. Nothing is visited if nothing is divided.
+/// The loss of a batch; its gradient is added to `grad`, or written if it is to `SET`.
 #[inline(always)]
-fn run<const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized>(
+fn run<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
     loss: &P,
     batch: &Batch<'_, S, C>,
     scale: f32,
-    mut visit: impl FnMut(usize, &[Lanes<LANES>; C], &[u32; LANES]),
+    mut grad: Option<&mut G>,
 ) -> f32 {
     let divisor = divisor(loss, batch);
     if divisor <= 0.0 {
+        if let (true, Some(grad)) = (SET, grad) {
+            grad.clear();
+        }
         return 0.0;
     }
     let scale = bounded(scale / divisor);
     let pixels = batch.pixels();
     let mut total = Total::ZERO;
-    let (mut scores, mut grad, mut labels) = ([[0.0; LANES]; C], [[0.0; LANES]; C], [IGNORED; LANES]);
+    let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = 0;
     while block < pixels {
         let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
         let mut place = 0;
         while place < BLOCK && block.wrapping_add(place) < pixels {
             let start = block.wrapping_add(place);
-            if batch.read(start, pixels, &mut scores, &mut labels) {
-                let mut values = loss.tile(&scores, &labels, scale, &mut grad);
+            let mut of_tile = |scores: &[Lanes<LANES>; C], labels: &[u32; LANES], tile: &mut [Lanes<LANES>; C]| {
+                let mut values = loss.tile(scores, labels, scale, tile);
                 if LANES > 1 {
-                    for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(&labels) {
+                    for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(labels) {
                         *value = if *label == IGNORED { 0.0 } else { *value };
                         *odds = if *label == IGNORED { 0.0 } else { *odds };
                     }
@@ -234,10 +230,30 @@ fn run<const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized>(
                 if P::COMMON {
                     product.multiply(place, &values.odds);
                 }
-            } else {
-                grad = [[0.0; LANES]; C];
+            };
+            let (scores, labels) = batch.read(start, pixels, &mut scores);
+            match &mut grad {
+                // A row of the gradient is the tile itself.
+                Some(grad) if SET && LANES == 1 && G::PIXEL_MAJOR => {
+                    if let Some(tile) = grad.view(start) {
+                        match scores {
+                            Some(scores) => of_tile(scores, &labels, tile),
+                            None => *tile = [[0.0; LANES]; C],
+                        }
+                    }
+                }
+                grad => {
+                    match scores {
+                        Some(scores) => of_tile(scores, &labels, &mut tile),
+                        None => tile = [[0.0; LANES]; C],
+                    }
+                    match grad {
+                        Some(grad) if SET => grad.write(start, &tile),
+                        Some(grad) => grad.add(start, &tile, &labels),
+                        None => {}
+                    }
+                }
             }
-            visit(start, &grad, &labels);
             place = place.wrapping_add(LANES);
         }
         total.add(loss.block(&sum, &product));
