@@ -4,7 +4,7 @@ use crate::data::Image;
 use crate::folder::{class_count, load_split};
 use anyhow::{Context, Result, ensure};
 use scarce_mcu::camera::Purpose;
-use scarce_mcu::camera::uart::{AGAIN, CHECKSUM, MAGIC, NEXT, VERSION};
+use scarce_mcu::camera::uart::{AGAIN, BEGIN, CHECKSUM, MAGIC, NEXT, VERSION};
 use scarce_mcu::{Moments, Shape};
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
@@ -69,18 +69,20 @@ impl Frames {
                 2 => Some(&mut self.test),
                 _ => None,
             };
-            let answer = match last {
-                NEXT => answers.map(Answers::next),
-                AGAIN => answers.map(Answers::again),
-                _ => None,
-            };
-            if let Some(answer) = answer {
-                link.write_all(answer)?;
-                link.flush()?;
+            match (last, answers) {
+                (BEGIN, Some(answers)) => answers.sent = None,
+                (NEXT, Some(answers)) => send(answers.next(), &mut link)?,
+                (AGAIN, Some(answers)) => send(answers.again(), &mut link)?,
+                _ => {}
             }
             last = byte[0];
         }
     }
+}
+
+fn send(answer: &[u8], link: &mut impl Write) -> io::Result<()> {
+    link.write_all(answer)?;
+    link.flush()
 }
 
 impl Answers {
@@ -297,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn a_round_begins_anew_when_the_device_asks_for_that() {
+        let (mut camera, Frames { adapt, validate, .. }) = (Line::new().camera(), frames());
+        let expect = |camera: &mut _, purpose, answers: &Answers, number: usize| {
+            assert_eq!(capture(camera, purpose).1, answers.bytes[number][16..22]);
+        };
+        expect(&mut camera, Purpose::Adapt, &adapt, 0);
+        (0..3).for_each(|number| expect(&mut camera, Purpose::Validate, &validate, number));
+        Camera::<1>::begin_round(&mut camera, Purpose::Validate).expect("memory does not fail");
+        (0..8).for_each(|number| expect(&mut camera, Purpose::Validate, &validate, number));
+        expect(&mut camera, Purpose::Adapt, &adapt, 1);
+    }
+
+    #[test]
     fn noise_before_a_frame_is_skipped() {
         let mut camera = Line::with_accidents(1, |answer| drop(answer.splice(0..0, *b"SCSCR\xff\x00"))).camera();
         assert_eq!(capture(&mut camera, Purpose::Adapt).0, Ok(Round::Continues));
@@ -406,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_sent_again_only_for_its_own_purpose() {
-        let mut link = Link(b"A\x00A\x00F\x00F\x02A\x00A\x02F\x00", Vec::new());
+        let mut link = Link(b"A\x00A\x00F\x00F\x02A\x00A\x02F\x00B\x02", Vec::new());
         frames().serve(&mut link).expect("memory does not fail");
         let Frames { adapt, test, .. } = frames();
         let expected = [(&adapt, 0), (&adapt, 0), (&adapt, 1), (&test, 0), (&adapt, 1), (&test, 0), (&adapt, 2)];

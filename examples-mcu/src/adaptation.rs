@@ -10,71 +10,98 @@ use scarce::metrics::Confusion;
 /// Frames of a round at most: a camera whose rounds have no end is left then.
 const MAX_FRAMES: u32 = 1024;
 
-/// What has become of a network.
+/// A network that falls short, and the best of the copies of it that were fine-tuned.
+///
+/// What goes wrong in one attempt, a camera that fails or training that diverges, is an error of that attempt alone: the
+/// network and the best copy are as they were, and the next attempt may do better.
+#[derive(Clone, Debug)]
+pub struct Adaptation<'a, const I: usize, const H: usize, const C: usize, const D: usize> {
+    network: &'a Network<I, H, C, D>,
+    class: usize,
+    before: f32,
+    best: Option<(f32, Network<I, H, C, D>)>,
+}
+
+/// What an attempt came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict<N> {
-    /// No frame for validation has a label: nothing is known, and nothing was trained.
+    /// No frame for validation had a label: nothing is known of the copy, and it is dropped.
     Unknown,
-    /// It does well as it is: its IoU on the frames for validation.
-    GoodEnough(f32),
-    /// A fine-tuned copy does better: the IoU before and after, and the copy.
-    Better(f32, f32, N),
-    /// A fine-tuned copy does no better and is dropped: the IoU before and after.
-    NoBetter(f32, f32),
+    /// The copy does better than the network: its IoU on the frames for validation, and the copy.
+    Better(f32, N),
+    /// The copy does no better and is dropped: its IoU.
+    NoBetter(f32),
 }
 
-/// What is sought, and how much of it is enough.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Goal {
-    /// The class that matters.
-    pub class: usize,
-    /// The IoU at which nothing needs to be learnt.
-    pub iou: f32,
+impl<'a, const I: usize, const H: usize, const C: usize, const D: usize> Adaptation<'a, I, H, C, D> {
+    /// Starts from a network, of which [`validate`] told how well it finds a class.
+    #[must_use]
+    pub const fn new(network: &'a Network<I, H, C, D>, class: usize, before: f32) -> Self {
+        Self { network, class, before, best: None }
+    }
+
+    /// Fine-tunes a copy of the network and measures it on a round of frames for validation.
+    ///
+    /// `between` is called after each strip of a frame that was trained on or measured: the place to feed a watchdog and to
+    /// serve other tasks.
+    ///
+    /// # Errors
+    /// If the camera fails, or training diverges. The copy is dropped.
+    pub fn attempt<K: Camera<I>>(
+        &mut self,
+        camera: &mut K,
+        frame: &mut Frame<'_, I>,
+        (loss, recipe): (impl Loss<C>, Recipe),
+        workspace: &mut Workspace<'_, I, H, C>,
+        mut between: impl FnMut(),
+    ) -> Result<Verdict<Network<I, H, C, D>>, AdaptationError<K::Error>> {
+        let mut training = FineTuning::new(self.network.clone(), loss, recipe);
+        while !training.is_done() {
+            camera.capture(Purpose::Adapt, frame).map_err(AdaptationError::Camera)?;
+            while training.train(frame, workspace)? == Slice::InFrame {
+                between();
+            }
+            between();
+        }
+        let trained = training.into_network();
+        let Some(after) = validate(camera, frame, &trained, self.class, workspace, between)? else {
+            return Ok(Verdict::Unknown);
+        };
+        if after <= self.before {
+            return Ok(Verdict::NoBetter(after));
+        }
+        if self.best.as_ref().is_none_or(|(best, _)| after > *best) {
+            self.best = Some((after, trained.clone()));
+        }
+        Ok(Verdict::Better(after, trained))
+    }
+
+    /// The best copy and its IoU on the frames for validation; `None` if none was better than the network.
+    #[must_use]
+    pub fn into_best(self) -> Option<(f32, Network<I, H, C, D>)> {
+        self.best
+    }
 }
 
-/// Measures a network on the frames for validation and, if it falls short of the goal, fine-tunes a copy and measures that.
-///
-/// `between` is called after each strip of a frame that was trained on or measured: the place to feed a watchdog and to serve
-/// other tasks.
+/// The IoU of a class on a round of frames for validation; `None` if no frame has a label: nothing is known then.
 ///
 /// # Errors
-/// If the camera fails, or training diverges. The network is as it was.
-pub fn adapt<const I: usize, const H: usize, const C: usize, const D: usize, K: Camera<I>>(
+/// If the camera fails, or logits are not finite.
+pub fn validate<const I: usize, const H: usize, const C: usize, const D: usize, K: Camera<I>>(
     camera: &mut K,
     frame: &mut Frame<'_, I>,
     network: &Network<I, H, C, D>,
-    goal: Goal,
-    (loss, recipe): (impl Loss<C>, Recipe),
+    class: usize,
     workspace: &mut Workspace<'_, I, H, C>,
-    mut between: impl FnMut(),
-) -> Result<Verdict<Network<I, H, C, D>>, AdaptationError<K::Error>> {
-    let iou = |confusion: Confusion<C>| {
-        let labelled = confusion.counts().as_flattened().iter().any(|&count| count > 0);
-        // Not there, and predicted nowhere: nothing could be better.
-        labelled.then(|| confusion.iou(goal.class).unwrap_or(1.0))
-    };
-    let Some(before) = iou(measure_round(camera, Purpose::Validate, frame, network, workspace, &mut between)?) else {
-        return Ok(Verdict::Unknown);
-    };
-    if before >= goal.iou {
-        return Ok(Verdict::GoodEnough(before));
-    }
-    let mut training = FineTuning::new(network.clone(), loss, recipe);
-    while !training.is_done() {
-        camera.capture(Purpose::Adapt, frame).map_err(AdaptationError::Camera)?;
-        while training.train(frame, workspace)? == Slice::InFrame {
-            between();
-        }
-        between();
-    }
-    let trained = training.into_network();
-    let Some(after) = iou(measure_round(camera, Purpose::Validate, frame, &trained, workspace, &mut between)?) else {
-        return Ok(Verdict::Unknown);
-    };
-    Ok(if after > before { Verdict::Better(before, after, trained) } else { Verdict::NoBetter(before, after) })
+    between: impl FnMut(),
+) -> Result<Option<f32>, AdaptationError<K::Error>> {
+    let confusion = measure_round(camera, Purpose::Validate, frame, network, workspace, between)?;
+    let labelled = confusion.counts().as_flattened().iter().any(|&count| count > 0);
+    // Not there, and predicted nowhere: nothing could be better.
+    Ok(labelled.then(|| confusion.iou(class).unwrap_or(1.0)))
 }
 
-/// Measures a network on a round of frames.
+/// Measures a network on a round of frames, from its first frame on.
 ///
 /// # Errors
 /// If the camera fails, or logits are not finite.
@@ -84,12 +111,13 @@ pub fn measure_round<const I: usize, const H: usize, const C: usize, const D: us
     frame: &mut Frame<'_, I>,
     network: &Network<I, H, C, D>,
     workspace: &mut Workspace<'_, I, H, C>,
-    between: &mut impl FnMut(),
+    mut between: impl FnMut(),
 ) -> Result<Confusion<C>, AdaptationError<K::Error>> {
+    camera.begin_round(purpose).map_err(AdaptationError::Camera)?;
     let mut confusion = Confusion::new();
     for _ in 0..MAX_FRAMES {
         let round = camera.capture(purpose, frame).map_err(AdaptationError::Camera)?;
-        measure(network, frame, workspace, &mut confusion, &mut *between)?;
+        measure(network, frame, workspace, &mut confusion, &mut between)?;
         if round == Round::Ends {
             break;
         }
@@ -97,7 +125,7 @@ pub fn measure_round<const I: usize, const H: usize, const C: usize, const D: us
     Ok(confusion)
 }
 
-/// Adaptation cannot go on.
+/// An attempt cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AdaptationError<E> {
     /// The camera fails.

@@ -35,6 +35,12 @@ pub trait Camera<const CHANNELS: usize> {
     /// What can go wrong.
     type Error: core::fmt::Debug;
 
+    /// Begins a purpose's round anew: its next frame is the first, also if the last round broke off.
+    ///
+    /// # Errors
+    /// If the camera cannot be told.
+    fn begin_round(&mut self, purpose: Purpose) -> Result<(), Self::Error>;
+
     /// Takes the next frame: fills the image, and the labels, with [`IGNORED`](crate::IGNORED) where there is none; tells the
     /// [field of view](Frame::set_field) of which it is a window.
     ///

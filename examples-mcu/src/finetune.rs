@@ -1,6 +1,6 @@
 //! Fine-tuning, a strip of a frame at a time.
 
-use crate::{Frame, IGNORED, LengthError, Momentum, Network, Parameters, Workspace, schedule};
+use crate::{Frame, IGNORED, LengthError, Moments, Momentum, Network, Parameters, Workspace, schedule};
 use core::fmt;
 use scarce::metrics::{Confusion, argmax};
 use scarce::{Batch, Labels, Loss};
@@ -38,6 +38,8 @@ pub struct FineTuning<L, const I: usize, const H: usize, const C: usize, const D
     gradient: Network<I, H, C, D>,
     momentum: Momentum<Network<I, H, C, D>>,
     step: u32,
+    /// Of the frame that is trained on.
+    moments: [Moments; I],
     next_row: usize,
     strips: u16,
     losses: f32,
@@ -65,6 +67,7 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
             gradient: Network::zeros(),
             momentum: Momentum::new().with_clipping(recipe.largest_norm),
             step: 0,
+            moments: [Moments { mean: 0.0, deviation: 1.0 }; I],
             next_row: 0,
             strips: 0,
             losses: 0.0,
@@ -85,18 +88,20 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
             return Ok(Slice::Done);
         }
         workspace.check::<D>(frame.shape())?;
+        if self.next_row == 0 {
+            self.moments = frame.moments();
+        }
         let strip = workspace.layout.strip(self.next_row, frame.shape());
         let labels = labels(frame, &strip);
         if labels.iter().any(|&label| label != IGNORED) {
-            let moments = frame.moments();
-            workspace.forward(&self.network, frame, moments, strip.clone())?;
+            workspace.forward(&self.network, frame, self.moments, strip.clone())?;
             let logits = workspace.logits.get(..labels.len()).unwrap_or_default();
             let gradient = workspace.logit_gradient.get_mut(..labels.len()).unwrap_or_default();
             let batch = Batch::new(logits, Labels::new(labels).ignoring(IGNORED))?;
             self.losses += self.loss.value_and_grad(&batch, gradient, workspace.scratch)?;
             self.strips = self.strips.saturating_add(1);
             let all_layers = self.recipe.scope == Scope::AllLayers;
-            workspace.backward(&self.network, frame, moments, strip.clone(), all_layers, &mut self.gradient)?;
+            workspace.backward(&self.network, frame, self.moments, strip.clone(), all_layers, &mut self.gradient)?;
         }
         self.next_row = strip.end;
         Ok(if self.next_row < frame.shape().height { Slice::InFrame } else { Slice::Step(self.make_step()) })

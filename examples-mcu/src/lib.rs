@@ -6,7 +6,7 @@
 //! * [`schedule`]: learning rates;
 //! * [`normalize`]: 8-bit images to what the network takes;
 //! * [`FineTuning`] and [`measure`]: a [`Frame`] strip by strip, in a [`Workspace`] smaller than its activations;
-//! * [`adapt`]: fine-tunes where a network falls short, and keeps only what is better;
+//! * [`validate`], [`Adaptation`]: notices that a network falls short, fine-tunes copies, and keeps only what is better;
 //! * [`camera`]: where frames come from; [`Store`]: where weights survive a power cut;
 //! * [`selfcheck`]: the bits of every loss, the same on every chip.
 //!
@@ -74,7 +74,7 @@ mod weights;
 mod workspace;
 
 pub use adam::Adam;
-pub use adaptation::{AdaptationError, Goal, Verdict, adapt, measure_round};
+pub use adaptation::{Adaptation, AdaptationError, Verdict, measure_round, validate};
 pub use convolution::Convolution;
 pub use eeprom::{EepromError, EepromFlash};
 pub use error::{Buffer, LengthError};

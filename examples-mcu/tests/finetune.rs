@@ -6,9 +6,10 @@ use scarce::metrics::{Confusion, argmax};
 use scarce::{Batch, CrossEntropy, Heap, Labels, Loss, Lovasz, Sum, scratch_len};
 use scarce_mcu::camera::{Camera, Purpose, Round};
 use scarce_mcu::{
-    AdaptationError, FineTuning, Frame, Goal, IGNORED, Layout, Moments, Momentum, Network, Parameters, Recipe, Scope,
-    Shape, Slice, TrainingError, Verdict, Workspace, adapt, measure, normalize_with,
+    Adaptation, AdaptationError, FineTuning, Frame, IGNORED, Layout, Moments, Momentum, Network, Parameters, Recipe,
+    Scope, Shape, Slice, TrainingError, Verdict, Workspace, measure, normalize_with, validate,
 };
+use std::ops::Range;
 
 const SHAPE: Shape = Shape::new(13, 10);
 const RECIPE: Recipe = Recipe { scope: Scope::AllLayers, steps: 4, rate: 0.1, largest_norm: 1.0 };
@@ -246,29 +247,44 @@ fn training_that_diverges_says_so() {
     assert_eq!(error, Err(TrainingError::Loss(scarce::Error::NonFinite { pixel: 0 })));
 }
 
-/// Shows one picture to learn from, two to validate with, and fails after some frames.
+/// Shows one picture to learn from, two to validate with, and fails at some captures.
 struct Slides {
     pictures: [Picture; 3],
     next: usize,
-    frames_left: usize,
+    captures: usize,
+    failures: Range<usize>,
 }
 
 impl Slides {
-    fn new(frames_left: usize) -> Self {
-        Self { pictures: [9, 10, 11].map(Picture::new), next: 0, frames_left }
+    fn new() -> Self {
+        Self { pictures: [9, 10, 11].map(Picture::new), next: 1, captures: 0, failures: 0..0 }
+    }
+
+    fn failing_at(failures: Range<usize>) -> Self {
+        Self { failures, ..Self::new() }
     }
 }
 
 impl Camera<2> for Slides {
     type Error = &'static str;
 
+    fn begin_round(&mut self, _: Purpose) -> Result<(), Self::Error> {
+        self.next = 1;
+        Ok(())
+    }
+
     fn capture(&mut self, purpose: Purpose, frame: &mut Frame<'_, 2>) -> Result<Round, Self::Error> {
-        self.frames_left = self.frames_left.checked_sub(1).ok_or("unplugged")?;
+        let capture = self.captures;
+        self.captures += 1;
+        if self.failures.contains(&capture) {
+            return Err("unplugged");
+        }
         let (picture, round) = match purpose {
             Purpose::Adapt => (&self.pictures[0], Round::Ends),
             Purpose::Validate | Purpose::Test => {
-                self.next = 3 - self.next.max(1);
-                (&self.pictures[self.next], if self.next == 2 { Round::Continues } else { Round::Ends })
+                let shown = self.next;
+                self.next = 3 - shown;
+                (&self.pictures[shown], if shown == 1 { Round::Continues } else { Round::Ends })
             }
         };
         frame.image_mut().copy_from_slice(&picture.image);
@@ -277,49 +293,85 @@ impl Camera<2> for Slides {
     }
 }
 
-fn adapted(
-    camera: &mut Slides,
-    network: &Network<2, 5, 3, 0>,
-    iou: f32,
-    recipe: Recipe,
-) -> Result<Verdict<Network<2, 5, 3, 0>>, AdaptationError<&'static str>> {
-    let mut picture = Picture::new(0);
-    let (mut memory, goal) = (Memory::<0>::new(5, 3), Goal { class: 1, iou });
-    adapt(camera, &mut picture.frame(), network, goal, (LOSS, recipe), &mut memory.workspace(), || ())
+type Small = Network<2, 5, 3, 0>;
+type Outcome = Result<Verdict<Small>, AdaptationError<&'static str>>;
+
+const CLASS: usize = 1;
+const HELPFUL: Recipe = Recipe { steps: 80, ..RECIPE };
+const IDLE: Recipe = Recipe { steps: 1, rate: 0.0, ..RECIPE };
+const DIVERGING: Recipe = Recipe { rate: f32::MAX, largest_norm: f32::MAX, ..RECIPE };
+
+fn validated(camera: &mut Slides, network: &Small) -> Result<Option<f32>, AdaptationError<&'static str>> {
+    let mut memory = Memory::<0>::new(5, 3);
+    validate(camera, &mut Picture::new(0).frame(), network, CLASS, &mut memory.workspace(), || ())
 }
 
-#[test]
-fn a_network_that_does_well_is_left_as_it_is() {
-    let mut camera = Slides::new(2);
-    assert!(matches!(adapted(&mut camera, &network(), 0.0, RECIPE), Ok(Verdict::GoodEnough(_))));
-    assert_eq!(camera.frames_left, 0);
+fn attempted(adaptation: &mut Adaptation<'_, 2, 5, 3, 0>, camera: &mut Slides, recipe: Recipe) -> Outcome {
+    let mut memory = Memory::<0>::new(5, 3);
+    adaptation.attempt(camera, &mut Picture::new(0).frame(), (LOSS, recipe), &mut memory.workspace(), || ())
+}
+
+/// The IoU of the network that the tests start from.
+fn before() -> f32 {
+    validated(&mut Slides::new(), &network()).expect("the camera works").expect("there are labels")
 }
 
 #[test]
 fn frames_without_labels_tell_nothing() {
-    let mut camera = Slides::new(2);
+    let mut camera = Slides::new();
     camera.pictures.iter_mut().for_each(|picture| picture.labels.fill(IGNORED));
-    assert_eq!(adapted(&mut camera, &network(), 0.99, RECIPE), Ok(Verdict::Unknown));
-    assert_eq!(camera.frames_left, 0);
+    assert_eq!(validated(&mut camera, &network()), Ok(None));
+    assert_eq!(camera.captures, 2);
+    let network = network();
+    let mut adaptation = Adaptation::new(&network, CLASS, 0.0);
+    assert_eq!(attempted(&mut adaptation, &mut camera, HELPFUL), Ok(Verdict::Unknown));
+    assert_eq!(adaptation.into_best(), None);
 }
 
 #[test]
 fn what_was_learnt_is_kept_only_if_it_is_better() {
-    let recipe = Recipe { steps: 80, ..RECIPE };
-    let Ok(Verdict::Better(before, after, learnt)) = adapted(&mut Slides::new(84), &network(), 0.99, recipe) else {
+    let (network, before, mut camera) = (network(), before(), Slides::new());
+    let mut adaptation = Adaptation::new(&network, CLASS, before);
+    assert_eq!(attempted(&mut adaptation, &mut camera, IDLE), Ok(Verdict::NoBetter(before)));
+    let Ok(Verdict::Better(after, learnt)) = attempted(&mut adaptation, &mut camera, HELPFUL) else {
         panic!("80 steps do not help");
     };
     assert!(before < after, "{before} {after}");
-    let again = adapted(&mut Slides::new(84), &learnt, 0.99, Recipe { steps: 1, rate: 0.0, ..recipe });
-    assert_eq!(again, Ok(Verdict::NoBetter(after, after)));
+    assert_eq!(validated(&mut camera, &learnt), Ok(Some(after)));
+    let fewer = attempted(&mut adaptation, &mut camera, Recipe { steps: 60, ..HELPFUL });
+    assert!(matches!(fewer, Ok(Verdict::Better(less, _)) if less < after), "{fewer:?}, not less than {after}");
+    assert_eq!(adaptation.into_best(), Some((after, learnt)));
 }
 
 #[test]
-fn a_camera_that_fails_is_reported_at_every_moment() {
-    let recipe = Recipe { steps: 3, ..RECIPE };
-    for frames in 0..7 {
-        let error = adapted(&mut Slides::new(frames), &network(), 0.99, recipe);
-        assert_eq!(error, Err(AdaptationError::Camera("unplugged")), "after {frames} frames");
+fn an_attempt_that_goes_wrong_is_reported_and_undoes_nothing() {
+    let (network, before) = (network(), before());
+    let mut adaptation = Adaptation::new(&network, CLASS, before);
+    let diverges = |adaptation: &mut _| {
+        let outcome = attempted(adaptation, &mut Slides::new(), DIVERGING);
+        assert!(matches!(outcome, Err(AdaptationError::Training(TrainingError::Loss(_)))), "{outcome:?}");
+    };
+    diverges(&mut adaptation);
+    let Ok(Verdict::Better(after, learnt)) = attempted(&mut adaptation, &mut Slides::new(), HELPFUL) else {
+        panic!("80 steps do not help after others diverged");
+    };
+    diverges(&mut adaptation);
+    // Four frames to learn from, two to validate with.
+    for failure in 0..6 {
+        let mut camera = Slides::failing_at(failure..failure + 1);
+        let outcome = attempted(&mut adaptation, &mut camera, RECIPE);
+        assert_eq!(outcome, Err(AdaptationError::Camera("unplugged")), "at capture {failure}");
+        // The round for validation that broke off is not gone on with: as many frames are compared as before.
+        let idle = attempted(&mut adaptation, &mut camera, IDLE);
+        assert_eq!(idle, Ok(Verdict::NoBetter(before)), "after a failure at capture {failure}");
     }
-    assert!(adapted(&mut Slides::new(7), &network(), 0.99, recipe).is_ok());
+    assert_eq!(adaptation.into_best(), Some((after, learnt)));
+}
+
+#[test]
+fn a_round_of_which_a_frame_is_missing_measures_nothing() {
+    for failure in 0..2 {
+        let error = validated(&mut Slides::failing_at(failure..failure + 1), &network());
+        assert_eq!(error, Err(AdaptationError::Camera("unplugged")), "at capture {failure}");
+    }
 }

@@ -13,12 +13,12 @@ fn main() {}
 mod firmware {
     use defmt::{Display2Format, info, println, warn};
     use embedded_hal::digital::OutputPin;
-    use scarce::{CrossEntropy, Heap, Loss, Lovasz, Softmax, Sum, scratch_len};
+    use scarce::{CrossEntropy, Heap, Lovasz, Softmax, Sum, scratch_len};
     use scarce_mcu::board::{self, Board, stack};
     use scarce_mcu::camera::{Camera, Purpose, Round, Scenes, UartCamera, UartError};
     use scarce_mcu::{
-        AdaptationError, Frame, Goal, Layout, Network, Recipe, Scope, Shape, Store, TrainingError, Verdict, Workspace,
-        adapt, measure_round,
+        Adaptation, AdaptationError, Frame, Layout, Network, Recipe, Scope, Shape, Store, TrainingError, Verdict,
+        Workspace, measure_round, validate,
     };
 
     const CLASSES: usize = 2;
@@ -68,7 +68,9 @@ mod firmware {
         }
     }
 
-    const GOAL: Goal = Goal { class: 1, iou: 0.4 };
+    const RARE: usize = 1;
+    /// The IoU of the rare class at which nothing needs to be learnt.
+    const ENOUGH: f32 = 0.4;
     const RECIPE: Recipe = Recipe { scope: Scope::Head, steps: 150, rate: 0.03, largest_norm: 1.0 };
 
     /// The host's frames or, without a host, built-in ones.
@@ -81,6 +83,13 @@ mod firmware {
 
     impl Camera<1> for Source {
         type Error = CameraError;
+
+        fn begin_round(&mut self, purpose: Purpose) -> Result<(), CameraError> {
+            match self {
+                Self::Host(camera) => Camera::<1>::begin_round(camera, purpose),
+                Self::BuiltIn(scenes) => Camera::<1>::begin_round(scenes, purpose).map_err(|never| match never {}),
+            }
+        }
 
         fn capture(&mut self, purpose: Purpose, frame: &mut Frame<'_, 1>) -> Result<Round, CameraError> {
             match self {
@@ -140,66 +149,78 @@ mod firmware {
         };
 
         let mut camera = Source::Host(UartCamera::new(uart, delay, CLASSES as u8));
-        let mut round = camera.capture(Purpose::Validate, &mut frame);
-        match &round {
+        match camera.capture(Purpose::Validate, &mut frame) {
             Ok(_) => info!("frames from the host"),
             Err(error) => {
-                info!("no frames from a host ({}): built-in scenes", Display2Format(error));
+                info!("no frames from a host ({}): built-in scenes", Display2Format(&error));
                 camera = Source::BuiltIn(Scenes::dark_on_white(1));
-                round = Ok(Round::Ends);
             }
         }
-        // The round that was broken into is gone through to its end.
-        while round == Ok(Round::Continues) {
-            round = Ok(camera.capture(Purpose::Validate, &mut frame).map_err(AdaptationError::Camera)?);
+        let mut lit = false;
+        let mut between = || {
+            // Between two strips: where a watchdog is fed and other tasks are served.
+            lit = !lit;
+            let Ok(()) = if lit { led.set_high() } else { led.set_low() };
+        };
+        // Nothing is decided by it: where it fails, the IoU is not a number.
+        let test =
+            |camera: &mut Source, frame: &mut Frame<'_, 1>, network: &Model, workspace: &mut _| match measure_round(
+                camera,
+                Purpose::Test,
+                frame,
+                network,
+                workspace,
+                || (),
+            ) {
+                Ok(confusion) => confusion.iou(RARE).unwrap_or(1.0),
+                Err(error) => {
+                    warn!("no test: {}", Display2Format(&error));
+                    f32::NAN
+                }
+            };
+        let tested = test(&mut camera, &mut frame, &network, &mut workspace);
+        info!("IoU of the rare class on the test frames: {=f32}", tested);
+        let Some(before) = validate(&mut camera, &mut frame, &network, RARE, &mut workspace, &mut between)? else {
+            warn!("no frame for validation has labels: nothing is learnt");
+            return Ok(());
+        };
+        if before >= ENOUGH {
+            info!("validation {=f32}: nothing to learn", before);
+            return Ok(());
         }
 
-        let test = |camera: &mut Source, frame: &mut Frame<'_, 1>, network: &Model, workspace: &mut _| {
-            let confusion = measure_round(camera, Purpose::Test, frame, network, workspace, &mut || ())?;
-            Ok::<f32, AdaptationError<CameraError>>(confusion.iou(GOAL.class).unwrap_or(1.0))
-        };
-        let before = test(&mut camera, &mut frame, &network, &mut workspace)?;
-        info!("IoU of the rare class on the test frames: {=f32}", before);
-
-        let mut best = None;
-        let scopes = [(Scope::Head, "head only"), (Scope::AllLayers, "all layers")];
-        for (scope, of) in scopes {
+        let mut adaptation = Adaptation::new(&network, RARE, before);
+        for (scope, of) in [(Scope::Head, "head only"), (Scope::AllLayers, "all layers")] {
             for with_lovasz in [false, true] {
                 let recipe = Recipe { scope, ..RECIPE };
                 let entropy = CrossEntropy::new();
                 let verdict = if with_lovasz {
                     let loss = Sum((1.0, entropy), (1.0, Lovasz::new().with_sort(Heap)));
-                    learn(&mut camera, &mut frame, &network, (loss, recipe), &mut workspace, &mut led)?
+                    adaptation.attempt(&mut camera, &mut frame, (loss, recipe), &mut workspace, &mut between)
                 } else {
-                    learn(&mut camera, &mut frame, &network, (entropy, recipe), &mut workspace, &mut led)?
+                    adaptation.attempt(&mut camera, &mut frame, (entropy, recipe), &mut workspace, &mut between)
                 };
                 let loss = if with_lovasz { "CE + Lovász" } else { "CE" };
                 match verdict {
-                    Verdict::Unknown => {
-                        warn!("no frame for validation has labels: nothing is learnt");
-                        return Ok(());
+                    Err(error) => warn!("{=str}, {=str}: {}: rolled back", of, loss, Display2Format(&error)),
+                    Ok(Verdict::Unknown) => {
+                        warn!("{=str}, {=str}: no frame for validation has labels: rolled back", of, loss);
                     }
-                    Verdict::GoodEnough(iou) => {
-                        info!("validation {=f32}: nothing to learn", iou);
-                        return Ok(());
+                    Ok(Verdict::NoBetter(after)) => {
+                        info!("{=str}, {=str}: validation {=f32} → {=f32}: rolled back", of, loss, before, after);
                     }
-                    Verdict::NoBetter(from, to) => {
-                        info!("{=str}, {=str}: validation {=f32} → {=f32}: rolled back", of, loss, from, to);
-                    }
-                    Verdict::Better(from, to, learnt) => {
-                        let iou = test(&mut camera, &mut frame, &learnt, &mut workspace)?;
+                    Ok(Verdict::Better(after, learnt)) => {
+                        let iou = test(&mut camera, &mut frame, &learnt, &mut workspace);
                         info!(
                             "{=str}, {=str}: validation {=f32} → {=f32}, test {=f32} → {=f32}",
-                            of, loss, from, to, before, iou
+                            of, loss, before, after, tested, iou
                         );
-                        if best.as_ref().is_none_or(|(best, _)| to > *best) {
-                            best = Some((to, learnt));
-                        }
                     }
                 }
             }
         }
-        let Some((validation, learnt)) = best else {
+        let Ok(()) = led.set_low();
+        let Some((validation, learnt)) = adaptation.into_best() else {
             warn!("nothing that was learnt is better: the weights stay as they are");
             return Ok(());
         };
@@ -209,24 +230,6 @@ mod firmware {
             Err(error) => warn!("the weights could not be stored: {}", Display2Format(&error)),
         }
         Ok(())
-    }
-
-    fn learn(
-        camera: &mut Source,
-        frame: &mut Frame<'_, 1>,
-        network: &Model,
-        how: (impl Loss<CLASSES>, Recipe),
-        workspace: &mut Workspace<'_, 1, HIDDEN, CLASSES>,
-        led: &mut board::Led,
-    ) -> Result<Verdict<Model>, AdaptationError<CameraError>> {
-        let mut lit = false;
-        let verdict = adapt(camera, frame, network, GOAL, how, workspace, || {
-            // Between two strips: where a watchdog is fed and other tasks are served.
-            lit = !lit;
-            let Ok(()) = if lit { led.set_high() } else { led.set_low() };
-        })?;
-        let Ok(()) = led.set_low();
-        Ok(verdict)
     }
 
     fn factory() -> (Model, u32) {

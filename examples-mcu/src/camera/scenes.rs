@@ -36,6 +36,15 @@ impl Scenes {
         Self { seed, bright: true, next: [0; 3] }
     }
 
+    /// The number of a purpose's next frame in its round.
+    const fn next(&mut self, purpose: Purpose) -> &mut u32 {
+        match (purpose, &mut self.next) {
+            (Purpose::Adapt, [number, _, _])
+            | (Purpose::Validate, [_, number, _])
+            | (Purpose::Test, [_, _, number]) => number,
+        }
+    }
+
     fn draw<const CHANNELS: usize>(&self, random: &mut Pcg32, frame: &mut Frame<'_, CHANNELS>) {
         let (shape, [ground, nucleus]) = (frame.shape(), if self.bright { [12, 90] } else { [214, 160] });
         frame.labels_mut().fill(0);
@@ -70,12 +79,13 @@ fn paint_disc(labels: &mut [u8], shape: Shape, [y, x]: [u32; 2], radius: u32) {
 impl<const CHANNELS: usize> Camera<CHANNELS> for Scenes {
     type Error = Infallible;
 
+    fn begin_round(&mut self, purpose: Purpose) -> Result<(), Infallible> {
+        *self.next(purpose) = 0;
+        Ok(())
+    }
+
     fn capture(&mut self, purpose: Purpose, frame: &mut Frame<'_, CHANNELS>) -> Result<Round, Infallible> {
-        let number = match (purpose, &mut self.next) {
-            (Purpose::Adapt, [number, _, _])
-            | (Purpose::Validate, [_, number, _])
-            | (Purpose::Test, [_, _, number]) => number,
-        };
+        let number = self.next(purpose);
         let (shown, round) = (*number, if *number + 1 < ROUND { Round::Continues } else { Round::Ends });
         *number = if round == Round::Continues { shown + 1 } else { 0 };
         let seed = u64::from(self.seed) << 32 | u64::from(u32::from(purpose.code()) * ROUND + shown);

@@ -182,8 +182,12 @@ fn picture_for(shape: Shape) -> Option<(usize, usize, u8)> {
 impl<S: SpiDevice, D: DelayNs> Camera<1> for ArducamMega<S, D> {
     type Error = ArducamError<S::Error>;
 
-    /// There is nobody to tell labels or where a round ends: each frame is a round of its own, and all labels are
-    /// [`IGNORED`].
+    /// Nothing is to be done: each frame is a round of its own.
+    fn begin_round(&mut self, _: Purpose) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// There is nobody to tell labels: all are [`IGNORED`].
     fn capture(&mut self, _: Purpose, frame: &mut Frame<'_, 1>) -> Result<Round, Self::Error> {
         frame.labels_mut().fill(IGNORED);
         frame.set_field(None);

@@ -3,7 +3,8 @@
 //! The device asks, so that nothing overflows while it computes:
 //!
 //! ```text
-//! device → host   "F" for the next frame, or "A" for the last one again; purpose: 0 adapt, 1 validate, 2 test
+//! device → host   "B": begin the round anew, which is not answered; "F": the next frame; "A": the last one again
+//!                 purpose: 0 adapt, 1 validate, 2 test
 //! host → device   "SCRF", version 1, purpose, channels, flags (bit 0: the last frame of the round)
 //!                 height, width: u16 each
 //!                 of each channel of the field of view: mean, standard deviation: u16 each, in 1/256 grey levels
@@ -12,7 +13,7 @@
 //!                 CRC-32 (ISO-HDLC) of all of the answer before it
 //! ```
 //!
-//! Numbers are little-endian. Each purpose has its own frames, in rounds; "A" before any "F" is for the first of them.
+//! Numbers are little-endian. Each purpose has its own round of frames; "A" before any "F" is for the first of them.
 
 use super::{Camera, Purpose, Round};
 use crate::{Frame, IGNORED, Moments, Shape};
@@ -25,6 +26,8 @@ use embedded_io::{Read, ReadReady, Write};
 pub const MAGIC: [u8; 4] = *b"SCRF";
 /// The version of the protocol.
 pub const VERSION: u8 = 1;
+/// The first byte of a request to begin a round anew.
+pub const BEGIN: u8 = b'B';
 /// The first byte of a request for the next frame.
 pub const NEXT: u8 = b'F';
 /// The first byte of a request for the frame that was sent last: it came spoilt.
@@ -72,6 +75,11 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
     #[must_use]
     pub fn with_silence(self, milliseconds: u32) -> Self {
         Self { silence: milliseconds, ..self }
+    }
+
+    fn request(&mut self, request: u8, purpose: Purpose) -> Result<(), UartError<U::Error>> {
+        self.uart.write_all(&[request, purpose.code()]).map_err(UartError::Uart)?;
+        self.uart.flush().map_err(UartError::Uart)
     }
 
     fn byte(&mut self) -> Result<u8, UartError<U::Error>> {
@@ -145,8 +153,7 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
         purpose: Purpose,
         frame: &mut Frame<'_, CHANNELS>,
     ) -> Result<Round, UartError<U::Error>> {
-        self.uart.write_all(&[request, purpose.code()]).map_err(UartError::Uart)?;
-        self.uart.flush().map_err(UartError::Uart)?;
+        self.request(request, purpose)?;
         self.skip_noise()?;
         let mut digest = CHECKSUM.digest();
         digest.update(&MAGIC);
@@ -193,6 +200,10 @@ impl<U: Read + ReadReady + Write, D: DelayNs> UartCamera<U, D> {
 
 impl<U: Read + ReadReady + Write, D: DelayNs, const CHANNELS: usize> Camera<CHANNELS> for UartCamera<U, D> {
     type Error = UartError<U::Error>;
+
+    fn begin_round(&mut self, purpose: Purpose) -> Result<(), Self::Error> {
+        self.request(BEGIN, purpose)
+    }
 
     fn capture(&mut self, purpose: Purpose, frame: &mut Frame<'_, CHANNELS>) -> Result<Round, Self::Error> {
         let (mut request, mut result) = (NEXT, Err(UartError::Silence));
