@@ -3,6 +3,7 @@
 use crate::kernel::sigmoid::sigmoid;
 use crate::kernel::softmax::{Target, argmax, largest, shifted_exponentials, sum};
 use crate::kernel::tile::Lanes;
+use crate::labels::{BACKGROUND, channel};
 use crate::math::Math;
 use crate::{Batch, Error, Scores};
 
@@ -20,9 +21,17 @@ pub trait Activation: sealed::Sealed + Copy + 'static {
     #[doc(hidden)]
     fn check<S: Scores<C> + ?Sized, const C: usize>(batch: &Batch<'_, S, C>) -> Result<(), Error>;
 
-    /// What all channels of a row share: 1 / Σ exp(z − max).
+    /// What all channels of a row share: 1 / Σ exp(z − max), with the bits of [`outcomes`](Self::outcomes).
     #[doc(hidden)]
-    fn inverse<M: Math, const C: usize>(row: [f32; C]) -> f32;
+    fn inverse<M: Math, const C: usize>(row: [f32; C], label: u8) -> f32;
+
+    /// p and 1 − p of a row's own channel, with the bits of [`outcomes`](Self::outcomes).
+    #[doc(hidden)]
+    fn own<M: Math, const C: usize>(row: [f32; C], label: u8) -> (f32, f32) {
+        let labels = [u32::try_from(channel::<C>(label)).unwrap_or(BACKGROUND)];
+        let ([hit], [miss]) = Self::outcomes::<M, C, 1>(&row.map(|score| [score]), &labels, &mut [[0.0]; C]);
+        (hit, miss)
+    }
 
     /// p of one channel.
     #[doc(hidden)]
@@ -84,8 +93,9 @@ impl Activation for Softmax {
     }
 
     #[inline]
-    fn inverse<M: Math, const C: usize>(row: [f32; C]) -> f32 {
-        1.0 / sum(shifted_exponentials::<M, C>(row))
+    fn inverse<M: Math, const C: usize>(row: [f32; C], label: u8) -> f32 {
+        let [inverse] = Target::new::<M, C>(&row.map(|score| [score]), &[u32::from(label)], &mut [[0.0]; C]).inverse;
+        inverse
     }
 
     #[inline]
@@ -153,7 +163,7 @@ impl Activation for Sigmoid {
     }
 
     #[inline]
-    fn inverse<M: Math, const C: usize>(_: [f32; C]) -> f32 {
+    fn inverse<M: Math, const C: usize>(_: [f32; C], _: u8) -> f32 {
         1.0
     }
 
@@ -208,7 +218,7 @@ impl Activation for Probabilities {
     }
 
     #[inline]
-    fn inverse<M: Math, const C: usize>(_: [f32; C]) -> f32 {
+    fn inverse<M: Math, const C: usize>(_: [f32; C], _: u8) -> f32 {
         1.0
     }
 

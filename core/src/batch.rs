@@ -126,6 +126,11 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         (counts, valid)
     }
 
+    /// The labels of a range.
+    pub(crate) fn labels_of(&self, range: Range<usize>) -> Labels<'_> {
+        self.labels.of(range)
+    }
+
     /// The label of a pixel; `None` if it is ignored.
     #[inline]
     pub(crate) fn label(&self, pixel: usize) -> Option<u8> {

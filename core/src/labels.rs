@@ -1,6 +1,7 @@
 //! The class of each pixel.
 
 use crate::kernel::tile::IGNORED;
+use core::ops::Range;
 
 /// The class of each pixel, and the label that means "ignore this pixel".
 ///
@@ -43,6 +44,12 @@ impl<'a> Labels<'a> {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.data.is_empty()
+    }
+
+    /// The labels of a range.
+    #[inline]
+    pub(crate) fn of(self, range: Range<usize>) -> Self {
+        Self { data: self.data.get(range).unwrap_or_default(), ..self }
     }
 
     /// Whether a pixel is ignored.

@@ -70,6 +70,14 @@ pub trait ScoresMut<const C: usize>: Scores<C> {
     #[doc(hidden)]
     fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]);
 
+    /// The bits of one channel of a range.
+    #[doc(hidden)]
+    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]);
+
+    /// Changes one channel of a range, given the place in it and what is there.
+    #[doc(hidden)]
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32);
+
     /// One element, or `None` outside.
     #[doc(hidden)]
     fn element_mut(&mut self, pixel: usize, channel: usize) -> Option<&mut f32>;
@@ -100,9 +108,11 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
         match (rows.first_chunk::<L>(), labels) {
             (Some(rows), None) => zero(rows.as_flattened()),
             (_, None) => zero(rows.as_flattened()),
-            (_, Some(labels)) => rows.iter().take(L).zip(labels.from(start)).fold(0.0, |sum, (row, label)| {
-                if label.is_some() { sum + zero(row) } else { sum }
-            }),
+            (_, Some(labels)) => rows
+                .iter()
+                .take(L)
+                .zip(labels.from(start))
+                .fold(0.0, |sum, (row, label)| if label.is_some() { sum + zero(row) } else { sum }),
         }
     }
 
@@ -178,6 +188,22 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
         }
     }
 
+    #[inline(always)]
+    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
+        for (row, bits) in self.get(range).unwrap_or_default().iter().zip(bits) {
+            *bits = row.get(channel).map_or(0, |element| element.to_bits());
+        }
+    }
+
+    #[inline(always)]
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+        for (row, place) in self.get_mut(range).unwrap_or_default().iter_mut().zip(0..) {
+            if let Some(element) = row.get_mut(channel) {
+                *element = value(place, *element);
+            }
+        }
+    }
+
     #[inline]
     fn element_mut(&mut self, pixel: usize, channel: usize) -> Option<&mut f32> {
         self.get_mut(pixel)?.get_mut(channel)
@@ -235,6 +261,16 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     #[inline(always)]
     fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]) {
         self.as_mut_slice().add(start, tile, labels);
+    }
+
+    #[inline(always)]
+    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
+        self.as_slice().read_channel(range, channel, bits);
+    }
+
+    #[inline(always)]
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+        self.as_mut_slice().fill_channel(range, channel, value);
     }
 
     #[inline]
@@ -327,6 +363,20 @@ impl<const C: usize> Planar<C> {
         }
     }
 
+    /// The pieces, one an image, that one channel of a range consists of; each with its first place in the range.
+    #[inline(always)]
+    fn pieces_of(&self, range: Range<usize>, channel: usize, mut visit: impl FnMut(usize, Range<usize>)) {
+        let (mut image, mut place) = self.locate(range.start);
+        let (mut first, length) = (0_usize, range.len());
+        while first < length && place < self.image_pixels {
+            let piece = self.image_pixels.wrapping_sub(place).min(length.wrapping_sub(first));
+            let element = self.element(image, channel, place);
+            visit(first, element..element.wrapping_add(piece));
+            first = first.wrapping_add(piece);
+            (image, place) = (image.wrapping_add(1), 0);
+        }
+    }
+
     #[inline(always)]
     fn zero<const L: usize>(&self, data: &[f32], start: usize, labels: Option<Labels<'_>>) -> f32 {
         if let (Some(pieces), None) = (self.pieces::<L>(start), labels) {
@@ -335,9 +385,8 @@ impl<const C: usize> Planar<C> {
         }
         let labels = labels.unwrap_or(Labels::new(&[]));
         let rows = self.rows(data, start..self.pixels.min(start.wrapping_add(L)));
-        rows.zip((start..).map(|pixel| labels.is_ignored(pixel))).fold(0.0, |sum, (row, ignored)| {
-            if ignored { sum } else { sum + zero(&row) }
-        })
+        rows.zip((start..).map(|pixel| labels.is_ignored(pixel)))
+            .fold(0.0, |sum, (row, ignored)| if ignored { sum } else { sum + zero(&row) })
     }
 
     fn rows(self, data: &[f32], range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
@@ -513,6 +562,25 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
             return;
         }
         self.each(start, |element, channel, lane| *element += tile[channel][lane], *labels);
+    }
+
+    #[inline(always)]
+    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
+        let mut bits = bits.iter_mut();
+        self.planar.pieces_of(range, channel, |_, piece| {
+            for (element, bits) in self.data.get(piece).unwrap_or_default().iter().zip(bits.by_ref()) {
+                *bits = element.to_bits();
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+        self.planar.pieces_of(range, channel, |first, piece| {
+            for (element, place) in self.data.get_mut(piece).unwrap_or_default().iter_mut().zip(first..) {
+                *element = value(place, *element);
+            }
+        });
     }
 
     #[inline]

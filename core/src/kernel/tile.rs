@@ -33,3 +33,19 @@ pub(crate) const fn larger(a: f32, b: f32) -> f32 {
 pub(crate) const fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
+
+/// Puts a number of each pixel's own class among those of the others.
+#[inline(always)]
+pub(crate) fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L], own: &Lanes<L>) {
+    if let ([label], [own]) = (labels.as_slice(), own.as_slice()) {
+        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
+            *slot = *own;
+        }
+        return;
+    }
+    for (tile, class) in tile.iter_mut().zip(0_u32..) {
+        for lane in 0..L {
+            tile[lane] = if labels[lane] == class { own[lane] } else { tile[lane] };
+        }
+    }
+}

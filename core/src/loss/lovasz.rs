@@ -6,8 +6,9 @@ use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::JaccardIncrements;
 use crate::kernel::order::{key, value};
 use crate::kernel::softmax::argmax;
-use crate::kernel::sort::{Radix, Sort};
+use crate::kernel::sort::{Fraction, Key, Radix, Sort, Whole};
 use crate::kernel::sum::Sums;
+use crate::kernel::tile::{IGNORED, LANES, Lanes, put};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
@@ -142,11 +143,12 @@ impl<const C: usize, A, R, M> Lovasz<C, A, R, M> {
 
 /// Scratch, carved.
 struct Buffers<'a> {
-    /// Key of each pixel's error; after the scan, the bits of its increment.
+    /// The bits of each pixel's error, or its key; after the scan, the bits of its increment.
     keys: &'a mut [u32],
     /// The pixels, sorted.
     order: &'a mut [u32],
-    /// Σ_k p_k ∂L/∂p_k over the classes but the most probable, of each pixel, where the activation is coupled.
+    /// Σ_k p_k ∂L/∂p_k over the classes but the most probable, of each pixel, where the gradient is accumulated and the
+    /// activation coupled.
     shared: &'a mut [u32],
     /// 1 / Σ exp of each pixel, where it is kept.
     inverse: &'a mut [u32],
@@ -165,58 +167,50 @@ impl<'a> Buffers<'a> {
         R::SCRATCH.and(Scratch::new(0, 2 + kept))
     }
 
+    /// What is not `shared` and not the inverses is the sort's, which uses what it gets.
     fn carve<R: Sort>(mut scratch: &'a mut [u32], pixels: usize, coupled: bool) -> Self {
-        Self {
-            keys: take(&mut scratch, pixels),
-            order: take(&mut scratch, pixels),
-            shared: take(&mut scratch, if coupled { pixels } else { 0 }),
-            inverse: take(&mut scratch, if coupled && R::KEEP_INVERSE { pixels } else { 0 }),
-            sort: take(&mut scratch, R::SCRATCH.words(pixels)),
-        }
+        let keys = take(&mut scratch, pixels);
+        let order = take(&mut scratch, pixels);
+        let shared = take(&mut scratch, if coupled { pixels } else { 0 });
+        let inverse = take(&mut scratch, if coupled && R::KEEP_INVERSE { pixels } else { 0 });
+        Self { keys, order, shared, inverse, sort: scratch }
     }
 }
 
-/// The key of a pixel that takes no part: below every key of an error ≥ 0.
-const NO_PART: u32 = 0;
-
-/// Σ e_(k) g_k, given the key of each pixel's error; leaves the bits of each pixel's increment in its place.
+/// Σ e_(k) g_k, given each pixel's error or its key; leaves the bits of each pixel's increment in its place.
 ///
-/// `floor` is the smallest key that can matter; `loss` is the loss of an error by itself: the error, or a bent version.
-fn extension<R: Sort>(
+/// `floor` is the smallest key that can matter; `loss` is the loss of an element by itself: the error, or a bent version.
+fn extension<R: Sort, K: Key>(
     buffers: &mut Buffers<'_>,
     foreground: u32,
     is_foreground: impl Fn(usize) -> bool,
     floor: u32,
-    loss: impl Fn(f32) -> f32,
+    loss: impl Fn(u32) -> f32,
 ) -> f32 {
     let Buffers { keys, order, sort, .. } = buffers;
     // Past the last foreground pixel every increment is 0, so what errs less than all of the foreground need not be
     // sorted. Without foreground only the very first pixel has an increment.
-    let worst = keys.iter().fold(NO_PART, |worst, &key| worst.max(key));
-    let threshold = if foreground == 0 {
-        worst
+    let mut threshold = 0;
+    if foreground == 0 {
+        for &key in keys.iter().filter(|&&key| key != K::NO_PART) {
+            threshold = threshold.max(K::of(key));
+        }
     } else {
-        let foreground = keys.iter().zip(0..).filter(|&(&key, pixel)| key != NO_PART && is_foreground(pixel));
-        foreground.fold(worst, |least, (&key, _)| least.min(key))
-    };
-    let threshold = threshold.max(floor);
-    let mut sorted = 0;
-    for (key, pixel) in keys.iter_mut().zip(0_u32..) {
-        if *key < threshold {
-            *key = 0;
-        } else if let Some(slot) = order.get_mut(sorted) {
-            *slot = pixel;
-            sorted = sorted.wrapping_add(1);
+        threshold = u32::MAX;
+        for (&key, pixel) in keys.iter().zip(0..) {
+            if key != K::NO_PART && is_foreground(pixel) {
+                threshold = threshold.min(K::of(key));
+            }
         }
     }
-    let order = order.get_mut(..sorted).unwrap_or_default();
-    R::sort(keys, order, sort);
+    let sorted = R::sort::<K>(keys, threshold.max(floor), order, sort);
+    let order = order.get(..sorted).unwrap_or_default();
     let mut increments = JaccardIncrements::new(foreground);
     let mut total = Sums::ZERO;
-    for &pixel in order.iter() {
+    for &pixel in order {
         let Some(slot) = keys.get_mut(pixel as usize) else { continue };
         let increment = increments.next(is_foreground(pixel as usize));
-        total.add([loss(value(*slot)) * increment]);
+        total.add([loss(*slot) * increment]);
         *slot = increment.to_bits();
     }
     let [total] = total.total();
@@ -233,50 +227,29 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         mut grad: Option<&mut G>,
         buffers: &mut Buffers<'_>,
     ) -> f32 {
-        let mut counts = [0_u32; C];
-        let mut empty = true;
-        for (_, label) in batch.samples(range.clone()).flatten() {
-            empty = false;
-            if let Some(count) = counts.get_mut(channel::<C>(label)) {
-                *count = count.wrapping_add(1);
-            }
-        }
-        let classes = match self.classes {
-            Classes::Present => counts.map(|count| count > 0),
-            Classes::All => [true; C],
-            Classes::Listed(classes) => classes,
-        };
-        let number = classes.iter().filter(|&&counts| counts).count();
-        if empty || number == 0 {
-            return 0.0;
-        }
+        let Some((classes, number, counts)) = self.wanted(batch, range.clone()) else { return 0.0 };
         if A::COUPLED && R::KEEP_INVERSE {
             for (slot, sample) in buffers.inverse.iter_mut().zip(batch.samples(range.clone())) {
-                *slot = sample.map_or(0.0, |(row, _)| A::inverse::<M, C>(row)).to_bits();
+                *slot = sample.map_or(0.0, |(row, label)| A::inverse::<M, C>(row, label)).to_bits();
             }
         }
         buffers.shared.fill(0);
-        let scale = scale / number as f32;
+        let scale = scale / number;
         let mut total = 0.0;
         let wanted = self.weights.iter().zip(counts).zip(classes).enumerate();
         for (class, ((&weight, count), _)) in wanted.filter(|(_, (_, wanted))| *wanted) {
             let keys = buffers.keys.iter_mut().zip(batch.samples(range.clone()));
             for ((slot, sample), place) in keys.zip(0..) {
-                *slot = sample.map_or(NO_PART, |(row, label)| {
-                    let inverse = Self::inverse(buffers.inverse, place, row);
+                *slot = sample.map_or(Fraction::NO_PART, |(row, label)| {
                     let error = if channel::<C>(label) == class {
-                        A::complement::<M, C>(row, class, inverse)
+                        A::own::<M, C>(row, label).1
                     } else {
-                        A::probability::<M, C>(row, class, inverse)
+                        A::probability::<M, C>(row, class, Self::inverse(buffers.inverse, place, row, label))
                     };
-                    // A probability of −0 is a tie with +0.
-                    key(error + 0.0)
+                    error.to_bits()
                 });
             }
-            let is_class = |place: usize| {
-                batch.label(range.start.wrapping_add(place)).is_some_and(|label| channel::<C>(label) == class)
-            };
-            let loss = extension::<R>(buffers, count, is_class, key(0.0), |error| error);
+            let loss = Self::extension(batch, range.clone(), class, count, buffers);
             total += weight * loss;
             if let Some(grad) = &mut grad {
                 self.scatter(batch, range.clone(), class, scale * weight, &mut **grad, buffers);
@@ -290,13 +263,107 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             });
             grad.add_rows(range.start, rows);
         }
-        total / number as f32
+        total / number
+    }
+
+    /// The classes that are averaged over, how many they are, and the pixels of each; `None` if there is nothing to do.
+    fn wanted<S: Scores<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+    ) -> Option<([bool; C], f32, [u32; C])> {
+        let (counts, valid) = batch.counts_of(range);
+        let classes = match self.classes {
+            Classes::Present => counts.map(|count| count > 0),
+            Classes::All => [true; C],
+            Classes::Listed(classes) => classes,
+        };
+        let number = classes.iter().filter(|&&counts| counts).count();
+        (valid > 0 && number > 0).then_some((classes, number as f32, counts))
+    }
+
+    /// The loss of one class, given each pixel's error; leaves the increments.
+    fn extension<S: Scores<C> + ?Sized>(
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        class: usize,
+        foreground: u32,
+        buffers: &mut Buffers<'_>,
+    ) -> f32 {
+        let labels = batch.labels_of(range);
+        let is_class = |place: usize| labels.get(place).is_some_and(|label| channel::<C>(label) == class);
+        extension::<R, Fraction>(buffers, foreground, is_class, 1, f32::from_bits)
+    }
+
+    /// As [`group`](Self::group), the gradient written instead of added to: it holds the errors of all classes meanwhile,
+    /// and the probabilities are computed twice for each pixel, not twice for each class.
+    #[inline(always)]
+    fn write_group<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        scale: f32,
+        grad: &mut G,
+        buffers: &mut Buffers<'_>,
+    ) -> f32 {
+        let wanted = self.wanted(batch, range.clone());
+        let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
+        let mut start = range.start;
+        while start < range.end {
+            match batch.read(start, range.end, &mut scores) {
+                (Some(scores), labels) if wanted.is_some() => {
+                    let (_, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
+                    put(&mut tile, &labels, &miss);
+                }
+                _ => tile = [[0.0; LANES]; C],
+            }
+            // What lies past the end is another group's, and written in its turn.
+            grad.write(start, &tile);
+            start = start.wrapping_add(LANES);
+        }
+        let Some((classes, number, counts)) = wanted else { return 0.0 };
+        let mut total = 0.0;
+        for (class, ((&weight, foreground), wanted)) in self.weights.iter().zip(counts).zip(classes).enumerate() {
+            if !wanted {
+                grad.fill_channel(range.clone(), class, |_, _| 0.0);
+                continue;
+            }
+            let labels = batch.labels_of(range.clone());
+            grad.read_channel(range.clone(), class, buffers.keys);
+            if batch.valid() as usize != batch.pixels() {
+                for (key, place) in buffers.keys.iter_mut().zip(0..) {
+                    if labels.get(place).is_none() {
+                        *key = Fraction::NO_PART;
+                    }
+                }
+            }
+            total += weight * Self::extension(batch, range.clone(), class, foreground, buffers);
+            let factor = scale / number * weight;
+            let keys = &*buffers.keys;
+            grad.fill_channel(range.clone(), class, |place, _| {
+                let increment = factor * float(keys, place).unwrap_or(0.0);
+                if labels.get(place).is_some_and(|label| channel::<C>(label) == class) { -increment } else { increment }
+            });
+        }
+        let mut start = range.start;
+        while start < range.end {
+            grad.read(start, &mut tile);
+            let flat = tile.as_flattened().iter().all(|slope| *slope == 0.0);
+            if !flat && let (Some(scores), labels) = batch.read(start, range.end, &mut scores) {
+                let mut others = [[0.0; LANES]; C];
+                let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut others);
+                chain::<A, C, LANES>(&labels, &others, &hit, &miss, &mut tile);
+                grad.write(start, &tile);
+            }
+            start = start.wrapping_add(LANES);
+        }
+        total / number
     }
 
     /// 1 / Σ exp of a pixel: kept, or computed again with the same bits.
     #[inline]
-    fn inverse(kept: &[u32], place: usize, row: [f32; C]) -> f32 {
-        if A::COUPLED && R::KEEP_INVERSE { float(kept, place).unwrap_or(0.0) } else { A::inverse::<M, C>(row) }
+    fn inverse(kept: &[u32], place: usize, row: [f32; C], label: u8) -> f32 {
+        if A::COUPLED && R::KEEP_INVERSE { float(kept, place).unwrap_or(0.0) } else { A::inverse::<M, C>(row, label) }
     }
 
     /// Adds one class's part of the gradient.
@@ -314,14 +381,15 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             let increment = f32::from_bits(bits);
             let Some((row, label)) = sample.filter(|_| increment != 0.0) else { continue };
             let signed = if channel::<C>(label) == class { -increment } else { increment };
-            let slope = A::slope::<M, C>(row, class, Self::inverse(buffers.inverse, place, row));
+            let inverse = Self::inverse(buffers.inverse, place, row, label);
+            let slope = A::slope::<M, C>(row, class, inverse);
             let addend = scale * signed * slope;
             let pixel = start.wrapping_add(place);
             if A::COUPLED && class == argmax(row) {
                 // The most probable class shares its part at once, times 1 − p: added to the sum below and taken off
                 // again times p it would cancel, and where p is near 1 leave four digits of seven.
                 let (probabilities, _) = A::row::<M, C>(row);
-                let rest = A::complement::<M, C>(row, class, Self::inverse(buffers.inverse, place, row));
+                let rest = A::complement::<M, C>(row, class, inverse);
                 for (channel, probability) in probabilities.into_iter().enumerate() {
                     if let Some(element) = grad.element_mut(pixel, channel) {
                         *element += addend * if channel == class { rest } else { -probability };
@@ -372,6 +440,68 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
         scratch: &mut [u32],
     ) -> f32 {
         self.run(batch, scale, Some(grad), scratch)
+    }
+
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        batch.mean_over_groups(self.per_image, |range, groups| {
+            let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
+            self.write_group(batch, range, scale / groups, grad, &mut buffers)
+        })
+    }
+}
+
+/// The gradient through the activation, in place of ∂L/∂p, of which every other pixel's may be 0.
+#[inline(always)]
+fn chain<A: Activation, const C: usize, const L: usize>(
+    labels: &[u32; L],
+    others: &[Lanes<L>; C],
+    hit: &Lanes<L>,
+    miss: &Lanes<L>,
+    tile: &mut [Lanes<L>; C],
+) {
+    let (mut base, mut shared, mut own) = ([0.0; L], [0.0; L], [0.0; L]);
+    for (tile, class) in tile.iter().zip(0_u32..) {
+        for lane in 0..L {
+            own[lane] = if labels[lane] == class { tile[lane] } else { own[lane] };
+        }
+    }
+    if A::COUPLED {
+        // All may be shifted together, since a softmax does not feel it: to 0 at the most probable class, where the
+        // difference would cancel.
+        base = own;
+        if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
+            let mut most = *hit;
+            for (slopes, others) in tile.iter().zip(others) {
+                for lane in 0..L {
+                    let more = others[lane] > most[lane];
+                    base[lane] = if more { slopes[lane] } else { base[lane] };
+                    most[lane] = if more { others[lane] } else { most[lane] };
+                }
+            }
+        }
+        for lane in 0..L {
+            shared[lane] = hit[lane] * (own[lane] - base[lane]);
+        }
+        for (slopes, others) in tile.iter().zip(others) {
+            for lane in 0..L {
+                shared[lane] += others[lane] * (slopes[lane] - base[lane]);
+            }
+        }
+    }
+    for ((tile, others), class) in tile.iter_mut().zip(others).zip(0_u32..) {
+        for lane in 0..L {
+            let is_own = labels[lane] == class;
+            let local =
+                if is_own { A::local(hit[lane], miss[lane]) } else { A::local(others[lane], 1.0 - others[lane]) };
+            let value = local * ((tile[lane] - base[lane]) - shared[lane]);
+            tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
+        }
     }
 }
 
@@ -471,7 +601,7 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
     ) -> f32 {
         let mut foreground = 0_u32;
         for (slot, sample) in buffers.keys.iter_mut().zip(batch.samples(range.clone())) {
-            *slot = sample.map_or(NO_PART, |(row, label)| {
+            *slot = sample.map_or(Whole::NO_PART, |(row, label)| {
                 foreground = foreground.wrapping_add(u32::from(label));
                 key(Self::error(row, label).1)
             });
@@ -483,8 +613,8 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
             (true, false) => M::exp(error),
         };
         // Without elu an error ≤ 0 has neither loss nor slope.
-        let floor = if self.elu { NO_PART + 1 } else { key(0.0) };
-        let loss = extension::<R>(buffers, foreground, is_foreground, floor, bend);
+        let floor = if self.elu { 1 } else { key(0.0) };
+        let loss = extension::<R, Whole>(buffers, foreground, is_foreground, floor, |key| bend(value(key)));
         if let Some(grad) = grad {
             let rows = batch.samples(range.clone()).zip(buffers.keys.iter()).map(|(sample, &increment)| {
                 sample.map(|(row, label)| {

@@ -4,7 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -568,7 +568,8 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         for ((tile, [u, v]), class) in tile.iter_mut().zip(affine).zip(0_u32..) {
             for lane in 0..L {
                 let probability = tile[lane];
-                let other = A::local(probability, 1.0 - probability) * ((u + v * probability - base[lane]) - shared[lane]);
+                let other =
+                    A::local(probability, 1.0 - probability) * ((u + v * probability - base[lane]) - shared[lane]);
                 let value = if L > 1 && labels[lane] == class { at_label[lane] } else { other };
                 tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
             }
@@ -652,23 +653,7 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     }
 }
 
-/// Puts the probability of each pixel's own class among the others.
-#[inline(always)]
-fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L], own: &Lanes<L>) {
-    if let ([label], [own]) = (labels.as_slice(), own.as_slice()) {
-        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
-            *slot = *own;
-        }
-        return;
-    }
-    for (tile, class) in tile.iter_mut().zip(0_u32..) {
-        for lane in 0..L {
-            tile[lane] = if labels[lane] == class { own[lane] } else { tile[lane] };
-        }
-    }
-}
-
-/// Takes it out again: p, and 1 − p as the sum of the others.
+/// Takes out the probability of each pixel's own class: p, and 1 − p as the sum of the others.
 #[inline(always)]
 fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
     let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
