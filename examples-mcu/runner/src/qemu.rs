@@ -8,7 +8,7 @@ use scarce_mcu::Shape;
 use std::io::Read;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -104,7 +104,9 @@ impl Firmware {
             qemu.args(["-chardev", &line, "-serial", "chardev:frames"]);
             thread::spawn(move || -> io::Result<()> { frames.serve(listener.accept()?.0) });
         }
-        qemu.arg("-kernel").arg(&self.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let complaints = folder.path().join("complaints");
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&complaints)?);
+        qemu.arg("-kernel").arg(&self.path);
         let mut child = qemu.spawn().with_context(|| {
             format!("{} cannot be started (on Debian: apt-get install {package})", program.display())
         })?;
@@ -118,19 +120,15 @@ impl Firmware {
                 }
             }
         });
-        let mut complaints = child.stderr.take().context("QEMU's errors")?;
-        let complaints = thread::spawn(move || {
-            let mut text = String::new();
-            complaints.read_to_string(&mut text).map(|_| text)
-        });
         let end = Instant::now() + options.power_cut.unwrap_or(options.timeout);
         let result = self.print_log(&chunks, end, &mut print);
-        let is_late = matches!(result, Ok(Log::Late));
-        if is_late || result.is_err() {
+        // That the log is closed does not mean that QEMU ends.
+        let is_late = !matches!(result, Ok(Log::Ended)) || !ends_before(&mut child, end)?;
+        if is_late {
             child.kill()?;
         }
         let status = child.wait()?;
-        let complaints = complaints.join().ok().context("QEMU's errors")??;
+        let complaints = fs::read_to_string(complaints)?;
         eprint!("{complaints}");
         result?;
         match (is_late, options.power_cut) {
@@ -172,6 +170,31 @@ enum Log {
     Late,
 }
 
+/// Whether a process ends by itself before that time.
+fn ends_before(child: &mut Child, end: Instant) -> io::Result<bool> {
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(true)
+}
+
 fn exit_code(status: ExitStatus) -> Result<i32> {
     status.code().with_context(|| format!("QEMU died ({status}): did the processor lock up?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_not_waited_for_without_limit() {
+        let after = |milliseconds| Instant::now() + Duration::from_millis(milliseconds);
+        let mut hanging = Command::new("sleep").arg("600").spawn().expect("a shell's tool");
+        assert!(!ends_before(&mut hanging, after(50)).expect("a child of ours"));
+        hanging.kill().expect("it runs");
+        assert!(ends_before(&mut hanging, after(60_000)).expect("a child of ours"));
+    }
 }
