@@ -183,11 +183,13 @@ mod tests {
     #[derive(Clone)]
     struct Line(Rc<RefCell<State>>);
 
+    type Accident = Box<dyn Fn(&mut Vec<u8>)>;
+
     struct State {
         frames: Frames,
         request: Vec<u8>,
         answer: Vec<u8>,
-        accident: Box<dyn Fn(&mut Vec<u8>)>,
+        accident: Accident,
         accidents: usize,
         requests: usize,
     }
