@@ -1,8 +1,14 @@
 //! Weights in memory that outlasts power.
 //!
 //! Two slots take turns: saving erases and writes the slot that does not hold the newest weights, and only what is whole,
-//! by its checksum, is ever loaded. So a power cut at any moment leaves the weights of before or those of after. If the
-//! newest are spoilt later, they look like a save that was cut, and those of before are loaded.
+//! by its checksum, is ever loaded. So a power cut at any moment leaves the weights of before or those of after.
+//!
+//! If the newest are spoilt later, by a flipped bit, or their slot cannot be read, as flash with error correction answers,
+//! they look like a save that was cut: the weights of before are loaded, with their own generation, and the next save
+//! writes over the spoilt ones.
+//!
+//! The store counts generations itself: what is saved is newer than whatever is held, and is what the next boot loads. So to
+//! reset a device to its factory weights, save those.
 
 use crate::{Network, Parameters, WeightsError, encoded_len};
 use core::fmt;
@@ -21,15 +27,10 @@ pub struct Store<F> {
 pub enum StoreError<E> {
     /// The flash fails.
     Flash(E),
-    /// What is stored is no weights of this network; of the first slot that is not empty.
+    /// What is stored is no weights of this network.
     Weights(WeightsError),
-    /// What was written is not what was read back: the flash is worn out.
+    /// What was written is not what was read back: the flash is worn out, or protected.
     Worn,
-    /// The weights are not newer than those of this generation, which are held: they would never be loaded.
-    Stale {
-        /// The generation that is held.
-        held: u32,
-    },
     /// The flash has fewer bytes than two slots take.
     Capacity {
         /// Bytes that are needed.
@@ -47,10 +48,10 @@ pub enum StoreError<E> {
 }
 
 /// What a slot holds.
-enum Slot<N> {
+enum Slot<N, E> {
     Empty,
     Weights(N, u32),
-    Spoilt(WeightsError),
+    Spoilt(StoreError<E>),
 }
 
 impl<F: NorFlash> Store<F> {
@@ -68,52 +69,53 @@ impl<F: NorFlash> Store<F> {
     /// The newest weights that are whole, and their generation; `None` if nothing was ever saved.
     ///
     /// # Errors
-    /// If there is something and none of it is whole weights of this network, or the flash fails.
+    /// If nothing is whole weights of this network: the reason why the first slot that is not empty holds none. Or if the
+    /// buffer or the flash is too small.
     pub fn load<const I: usize, const H: usize, const C: usize, const D: usize>(
         &mut self,
         buffer: &mut [u8],
     ) -> Result<Option<(Network<I, H, C, D>, u32)>, StoreError<F::Error>> {
-        match self.read_both(buffer)? {
+        let content = self.content::<Network<I, H, C, D>>(buffer)?;
+        match [0, 1].map(|slot| self.read(slot, content)) {
             [Slot::Weights(first, older), Slot::Weights(second, newer)] => {
                 Ok(Some(if is_newer(newer, older) { (second, newer) } else { (first, older) }))
             }
             [Slot::Weights(network, generation), _] | [_, Slot::Weights(network, generation)] => {
                 Ok(Some((network, generation)))
             }
-            [Slot::Spoilt(error), _] | [_, Slot::Spoilt(error)] => Err(StoreError::Weights(error)),
+            [Slot::Spoilt(error), _] | [_, Slot::Spoilt(error)] => Err(error),
             [Slot::Empty, Slot::Empty] => Ok(None),
         }
     }
 
-    /// Saves weights in the slot that does not hold the newest ones, and reads them back.
+    /// Saves weights in the slot that does not hold the newest ones, reads them back, and returns their generation: the one
+    /// after that of the newest weights, or 1.
     ///
     /// # Errors
-    /// If a parameter is not finite, the generation is not newer than the one held, the buffer or the flash is too small,
-    /// or the flash fails. The newest weights that were there can still be loaded.
+    /// If a parameter is not finite, the buffer or the flash is too small, or the flash fails. The newest weights that were
+    /// there can still be loaded.
     pub fn save<const I: usize, const H: usize, const C: usize, const D: usize>(
         &mut self,
         network: &Network<I, H, C, D>,
-        generation: u32,
         buffer: &mut [u8],
-    ) -> Result<(), StoreError<F::Error>> {
-        let (slot, held) = match self.read_both::<I, H, C, D>(buffer)? {
-            [Slot::Weights(_, first), Slot::Weights(_, second)] if is_newer(second, first) => (0, Some(second)),
-            [Slot::Weights(_, first), _] => (1, Some(first)),
-            [_, Slot::Weights(_, second)] => (0, Some(second)),
-            _ => (0, None),
-        };
-        if let Some(held) = held.filter(|&held| !is_newer(generation, held)) {
-            return Err(StoreError::Stale { held });
-        }
+    ) -> Result<u32, StoreError<F::Error>> {
         let content = self.content::<Network<I, H, C, D>>(buffer)?;
+        let (slot, newest) = match [0, 1].map(|slot| self.read::<I, H, C, D>(slot, content)) {
+            [Slot::Weights(_, first), Slot::Weights(_, second)] if is_newer(second, first) => (0, second),
+            [Slot::Weights(_, first), _] => (1, first),
+            [_, Slot::Weights(_, second)] => (0, second),
+            _ => (0, 0),
+        };
+        let generation = newest.wrapping_add(1);
         content.fill(0xff);
         network.encode(generation, content).map_err(StoreError::Weights)?;
         let length = Self::slot_len::<Network<I, H, C, D>>();
         let start = slot * length;
         self.flash.erase(start, start + length).map_err(StoreError::Flash)?;
         self.flash.write(start, content).map_err(StoreError::Flash)?;
-        match self.read::<I, H, C, D>(slot, buffer)? {
-            Slot::Weights(stored, of) if of == generation && stored == *network => Ok(()),
+        match self.read::<I, H, C, D>(slot, content) {
+            Slot::Weights(stored, of) if of == generation && stored == *network => Ok(generation),
+            Slot::Spoilt(StoreError::Flash(error)) => Err(StoreError::Flash(error)),
             _ => Err(StoreError::Worn),
         }
     }
@@ -132,28 +134,22 @@ impl<F: NorFlash> Store<F> {
         buffer.get_mut(..needed).ok_or(StoreError::Buffer { needed, got })
     }
 
-    fn read_both<const I: usize, const H: usize, const C: usize, const D: usize>(
-        &mut self,
-        buffer: &mut [u8],
-    ) -> Result<[Slot<Network<I, H, C, D>>; 2], StoreError<F::Error>> {
-        Ok([self.read(0, buffer)?, self.read(1, buffer)?])
-    }
-
     fn read<const I: usize, const H: usize, const C: usize, const D: usize>(
         &mut self,
         slot: u32,
-        buffer: &mut [u8],
-    ) -> Result<Slot<Network<I, H, C, D>>, StoreError<F::Error>> {
-        let content = self.content::<Network<I, H, C, D>>(buffer)?;
-        self.flash.read(slot * Self::slot_len::<Network<I, H, C, D>>(), content).map_err(StoreError::Flash)?;
+        content: &mut [u8],
+    ) -> Slot<Network<I, H, C, D>, F::Error> {
+        if let Err(error) = self.flash.read(slot * Self::slot_len::<Network<I, H, C, D>>(), content) {
+            return Slot::Spoilt(StoreError::Flash(error));
+        }
         if content.iter().all(|&byte| byte == 0xff) {
-            return Ok(Slot::Empty);
+            return Slot::Empty;
         }
         let encoded = content.get(..encoded_len::<Network<I, H, C, D>>()).unwrap_or_default();
-        Ok(match Network::decode(encoded) {
+        match Network::decode(encoded) {
             Ok((network, generation)) => Slot::Weights(network, generation),
-            Err(error) => Slot::Spoilt(error),
-        })
+            Err(error) => Slot::Spoilt(StoreError::Weights(error)),
+        }
     }
 }
 
@@ -167,8 +163,7 @@ impl<E: fmt::Debug> fmt::Display for StoreError<E> {
         match self {
             Self::Flash(error) => write!(f, "the flash fails: {error:?}"),
             Self::Weights(error) => error.fmt(f),
-            Self::Worn => f.write_str("what was written is not what is read: the flash is worn out"),
-            Self::Stale { held } => write!(f, "generation {held} is held, and is as new"),
+            Self::Worn => f.write_str("what was written is not what is read: the flash is worn out, or protected"),
             Self::Capacity { needed, got } => write!(f, "a flash of {needed} bytes is needed, this one has {got}"),
             Self::Buffer { needed, got } => write!(f, "a buffer of {needed} bytes is needed, got {got}"),
         }

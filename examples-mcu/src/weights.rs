@@ -6,7 +6,7 @@
 //!      4      1  version: 1
 //!      5      4  architecture: input channels, hidden channels, classes, deep convolutions
 //!      9      3  reserved: zero
-//!     12      4  generation: 0 as exported, counted up by each fine-tuning
+//!     12      4  generation: 0 as exported, counted up by each save on a device
 //!     16      4  number of parameters
 //!     20    4·n  parameters in the order of `Parameters`, f32
 //!  20+4n      4  CRC-32 (ISO-HDLC) of all before it

@@ -133,10 +133,10 @@ mod firmware {
 
         let mut store = Store::new(flash);
         let mut buffer = [0; Store::<board::Flash>::buffer_len::<Model>()];
-        let (network, generation) = match store.load(&mut buffer) {
+        let network = match store.load(&mut buffer) {
             Ok(Some((network, generation))) => {
                 info!("weights of generation {=u32} from the store", generation);
-                (network, generation)
+                network
             }
             Ok(None) => {
                 info!("the store is empty: factory weights");
@@ -224,17 +224,18 @@ mod firmware {
             warn!("nothing that was learnt is better: the weights stay as they are");
             return Ok(());
         };
-        let generation = generation.wrapping_add(1);
-        match store.save(&learnt, generation, &mut buffer) {
-            Ok(()) => info!("stored generation {=u32}: validation {=f32}", generation, validation),
+        match store.save(&learnt, &mut buffer) {
+            Ok(generation) => info!("stored generation {=u32}: validation {=f32}", generation, validation),
             Err(error) => warn!("the weights could not be stored: {}", Display2Format(&error)),
         }
         Ok(())
     }
 
-    fn factory() -> (Model, u32) {
-        let Ok(weights) = Model::decode(FACTORY) else { defmt::panic!("the factory weights are of another network") };
-        weights
+    fn factory() -> Model {
+        let Ok((network, _)) = Model::decode(FACTORY) else {
+            defmt::panic!("the factory weights are of another network")
+        };
+        network
     }
 
     fn report_memory() {

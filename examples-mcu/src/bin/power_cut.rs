@@ -39,11 +39,17 @@ mod firmware {
         info!("boot {=u32}", generation);
         for _ in 0..SAVES {
             generation += 1;
-            if let Err(problem) = store.save(&of(generation), generation, &mut buffer) {
-                error!("{}", Display2Format(&problem));
-                board::exit(1);
+            match store.save(&of(generation), &mut buffer) {
+                Ok(saved) if saved == generation => info!("saved {=u32}", generation),
+                Ok(saved) => {
+                    error!("saved as {=u32}, not {=u32}", saved, generation);
+                    board::exit(1);
+                }
+                Err(problem) => {
+                    error!("{}", Display2Format(&problem));
+                    board::exit(1);
+                }
             }
-            info!("saved {=u32}", generation);
         }
         board::exit(0)
     }
