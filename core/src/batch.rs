@@ -130,12 +130,6 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
     pub(crate) fn labels_of(&self, range: Range<usize>) -> Labels<'_> {
         self.labels.of(range)
     }
-
-    /// The label of a pixel; `None` if it is ignored.
-    #[inline]
-    pub(crate) fn label(&self, pixel: usize) -> Option<u8> {
-        self.labels.get(pixel)
-    }
 }
 
 impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {

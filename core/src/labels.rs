@@ -52,6 +52,14 @@ impl<'a> Labels<'a> {
         Self { data: self.data.get(range).unwrap_or_default(), ..self }
     }
 
+    /// Whether a pixel that is not ignored is of the class of a channel.
+    #[inline(always)]
+    pub(crate) fn are<const C: usize>(self, channel: usize) -> impl Fn(usize) -> bool + Copy + use<'a, C> {
+        let class = u8::try_from(channel.wrapping_add(usize::from(C == 1))).ok();
+        let class = class.filter(|_| class != self.ignore);
+        move |pixel| class.is_some() && self.data.get(pixel).copied() == class
+    }
+
     /// Whether a pixel is ignored.
     #[inline]
     pub(crate) fn is_ignored(&self, pixel: usize) -> bool {

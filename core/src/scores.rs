@@ -76,7 +76,7 @@ pub trait ScoresMut<const C: usize>: Scores<C> {
 
     /// Changes one channel of a range, given the place in it and what is there.
     #[doc(hidden)]
-    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32);
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl FnMut(usize, f32) -> f32);
 
     /// One element, or `None` outside.
     #[doc(hidden)]
@@ -196,7 +196,7 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
     }
 
     #[inline(always)]
-    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, mut value: impl FnMut(usize, f32) -> f32) {
         for (row, place) in self.get_mut(range).unwrap_or_default().iter_mut().zip(0..) {
             if let Some(element) = row.get_mut(channel) {
                 *element = value(place, *element);
@@ -269,7 +269,7 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     }
 
     #[inline(always)]
-    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl FnMut(usize, f32) -> f32) {
         self.as_mut_slice().fill_channel(range, channel, value);
     }
 
@@ -575,7 +575,7 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
     }
 
     #[inline(always)]
-    fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl Fn(usize, f32) -> f32) {
+    fn fill_channel(&mut self, range: Range<usize>, channel: usize, mut value: impl FnMut(usize, f32) -> f32) {
         self.planar.pieces_of(range, channel, |first, piece| {
             for (element, place) in self.data.get_mut(piece).unwrap_or_default().iter_mut().zip(first..) {
                 *element = value(place, *element);

@@ -124,6 +124,11 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         (value, grad.map(|[element]| element))
     }
 
+    #[inline(always)]
+    fn confidences<const L: usize>(&self, scores: &[Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
+        Target::new::<M, C>(scores, labels, &mut [[0.0; L]; C]).confidence()
+    }
+
     const COMMON: bool = true;
 
     #[inline(always)]

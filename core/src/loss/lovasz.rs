@@ -8,10 +8,10 @@ use crate::kernel::order::{key, value};
 use crate::kernel::softmax::argmax;
 use crate::kernel::sort::{Fraction, Key, Radix, Sort, Whole};
 use crate::kernel::sum::Sums;
-use crate::kernel::tile::{IGNORED, LANES, Lanes, put};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, put, smaller};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
-use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
+use crate::{Batch, Buffer, Error, Labels, Loss, Parameter, Scores, ScoresMut, Scratch};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -141,6 +141,9 @@ impl<const C: usize, A, R, M> Lovasz<C, A, R, M> {
     }
 }
 
+/// The error of a pixel that takes no part.
+const NO_PART: f32 = f32::from_bits(Fraction::NO_PART);
+
 /// Scratch, carved.
 struct Buffers<'a> {
     /// The bits of each pixel's error, or its key; after the scan, the bits of its increment.
@@ -177,41 +180,32 @@ impl<'a> Buffers<'a> {
     }
 }
 
-/// Σ e_(k) g_k, given each pixel's error or its key; leaves the bits of each pixel's increment in its place.
+/// Σ e_(k) g_k, given each pixel's error or its key; leaves in its place the bits of its increment, negative for the
+/// foreground, which is how the loss changes with a probability or a logit.
 ///
-/// `floor` is the smallest key that can matter; `loss` is the loss of an element by itself: the error, or a bent version.
+/// `least` is the smallest key of the foreground, and no smaller one can matter; `loss` is the loss of an element by
+/// itself: the error, or a bent version.
 fn extension<R: Sort, K: Key>(
     buffers: &mut Buffers<'_>,
     foreground: u32,
     is_foreground: impl Fn(usize) -> bool,
-    floor: u32,
+    least: u32,
     loss: impl Fn(u32) -> f32,
 ) -> f32 {
     let Buffers { keys, order, sort, .. } = buffers;
     // Past the last foreground pixel every increment is 0, so what errs less than all of the foreground need not be
     // sorted. Without foreground only the very first pixel has an increment.
-    let mut threshold = 0;
-    if foreground == 0 {
-        for &key in keys.iter().filter(|&&key| key != K::NO_PART) {
-            threshold = threshold.max(K::of(key));
-        }
-    } else {
-        threshold = u32::MAX;
-        for (&key, pixel) in keys.iter().zip(0..) {
-            if key != K::NO_PART && is_foreground(pixel) {
-                threshold = threshold.min(K::of(key));
-            }
-        }
-    }
-    let sorted = R::sort::<K>(keys, threshold.max(floor), order, sort);
+    let floor = if foreground == 0 { keys.iter().fold(least, |most, &key| most.max(K::of(key))) } else { least };
+    let sorted = R::sort::<K>(keys, floor, order, sort);
     let order = order.get(..sorted).unwrap_or_default();
     let mut increments = JaccardIncrements::new(foreground);
     let mut total = Sums::ZERO;
     for &pixel in order {
         let Some(slot) = keys.get_mut(pixel as usize) else { continue };
-        let increment = increments.next(is_foreground(pixel as usize));
+        let is_foreground = is_foreground(pixel as usize);
+        let increment = increments.next(is_foreground);
         total.add([loss(*slot) * increment]);
-        *slot = increment.to_bits();
+        *slot = (if is_foreground { -increment } else { increment }).to_bits();
     }
     let [total] = total.total();
     total
@@ -249,7 +243,12 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
                     error.to_bits()
                 });
             }
-            let loss = Self::extension(batch, range.clone(), class, count, buffers);
+            let labels = batch.labels_of(range.clone());
+            let is_class = labels.are::<C>(class);
+            let least =
+                buffers.keys.iter().zip(0..).filter(|(_, place)| is_class(*place)).map(|(key, _)| Fraction::of(*key));
+            let least = least.fold(u32::MAX, u32::min);
+            let loss = Self::extension(labels, class, count, least, buffers);
             total += weight * loss;
             if let Some(grad) = &mut grad {
                 self.scatter(batch, range.clone(), class, scale * weight, &mut **grad, buffers);
@@ -282,17 +281,10 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         (valid > 0 && number > 0).then_some((classes, number as f32, counts))
     }
 
-    /// The loss of one class, given each pixel's error; leaves the increments.
-    fn extension<S: Scores<C> + ?Sized>(
-        batch: &Batch<'_, S, C>,
-        range: Range<usize>,
-        class: usize,
-        foreground: u32,
-        buffers: &mut Buffers<'_>,
-    ) -> f32 {
-        let labels = batch.labels_of(range);
-        let is_class = |place: usize| labels.get(place).is_some_and(|label| channel::<C>(label) == class);
-        extension::<R, Fraction>(buffers, foreground, is_class, 1, f32::from_bits)
+    /// The loss of one class, given each pixel's error and the least of the foreground; leaves the increments.
+    fn extension(labels: Labels<'_>, class: usize, foreground: u32, least: u32, buffers: &mut Buffers<'_>) -> f32 {
+        let least = if foreground == 0 { 1 } else { least };
+        extension::<R, Fraction>(buffers, foreground, labels.are::<C>(class), least, f32::from_bits)
     }
 
     /// As [`group`](Self::group), the gradient written instead of added to: it holds the errors of all classes meanwhile,
@@ -308,48 +300,55 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
     ) -> f32 {
         let wanted = self.wanted(batch, range.clone());
         let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
+        // The smallest error of each class's own pixels.
+        let mut least = [f32::INFINITY; C];
         let mut start = range.start;
         while start < range.end {
             match batch.read(start, range.end, &mut scores) {
                 (Some(scores), labels) if wanted.is_some() => {
                     let (_, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
+                    for (label, miss) in labels.iter().zip(&miss) {
+                        if let Some(least) = least.get_mut(*label as usize) {
+                            *least = smaller(*least, *miss);
+                        }
+                    }
                     put(&mut tile, &labels, &miss);
+                    for tile in &mut tile {
+                        for (error, label) in tile.iter_mut().zip(&labels) {
+                            *error = if LANES > 1 && *label == IGNORED { NO_PART } else { *error };
+                        }
+                    }
                 }
-                _ => tile = [[0.0; LANES]; C],
+                _ => tile = [[NO_PART; LANES]; C],
             }
             // What lies past the end is another group's, and written in its turn.
             grad.write(start, &tile);
             start = start.wrapping_add(LANES);
         }
-        let Some((classes, number, counts)) = wanted else { return 0.0 };
         let mut total = 0.0;
-        for (class, ((&weight, foreground), wanted)) in self.weights.iter().zip(counts).zip(classes).enumerate() {
+        let (classes, number, counts) = wanted.unwrap_or(([false; C], 1.0, [0; C]));
+        let of_classes = self.weights.iter().zip(counts).zip(classes).zip(least).enumerate();
+        for (class, (((&weight, foreground), wanted), least)) in of_classes {
             if !wanted {
                 grad.fill_channel(range.clone(), class, |_, _| 0.0);
                 continue;
             }
-            let labels = batch.labels_of(range.clone());
             grad.read_channel(range.clone(), class, buffers.keys);
-            if batch.valid() as usize != batch.pixels() {
-                for (key, place) in buffers.keys.iter_mut().zip(0..) {
-                    if labels.get(place).is_none() {
-                        *key = Fraction::NO_PART;
-                    }
-                }
-            }
-            total += weight * Self::extension(batch, range.clone(), class, foreground, buffers);
+            let least = Fraction::of(least.to_bits());
+            total += weight * Self::extension(batch.labels_of(range.clone()), class, foreground, least, buffers);
             let factor = scale / number * weight;
-            let keys = &*buffers.keys;
-            grad.fill_channel(range.clone(), class, |place, _| {
-                let increment = factor * float(keys, place).unwrap_or(0.0);
-                if labels.get(place).is_some_and(|label| channel::<C>(label) == class) { -increment } else { increment }
+            let mut keys = buffers.keys.iter();
+            grad.fill_channel(range.clone(), class, |_, _| {
+                keys.next().map_or(0.0, |increment| factor * f32::from_bits(*increment))
             });
         }
         let mut start = range.start;
         while start < range.end {
             grad.read(start, &mut tile);
-            let flat = tile.as_flattened().iter().all(|slope| *slope == 0.0);
-            if !flat && let (Some(scores), labels) = batch.read(start, range.end, &mut scores) {
+            let steep = tile.as_flattened().iter().fold(0, |any, slope| any | slope.to_bits());
+            if steep << 1 != 0
+                && let (Some(scores), labels) = batch.read(start, range.end, &mut scores)
+            {
                 let mut others = [[0.0; LANES]; C];
                 let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut others);
                 chain::<A, C, LANES>(&labels, &others, &hit, &miss, &mut tile);
@@ -380,10 +379,9 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         for ((&bits, sample), place) in buffers.keys.iter().zip(batch.samples(range)).zip(0..) {
             let increment = f32::from_bits(bits);
             let Some((row, label)) = sample.filter(|_| increment != 0.0) else { continue };
-            let signed = if channel::<C>(label) == class { -increment } else { increment };
             let inverse = Self::inverse(buffers.inverse, place, row, label);
             let slope = A::slope::<M, C>(row, class, inverse);
-            let addend = scale * signed * slope;
+            let addend = scale * increment * slope;
             let pixel = start.wrapping_add(place);
             if A::COUPLED && class == argmax(row) {
                 // The most probable class shares its part at once, times 1 − p: added to the sum below and taken off
@@ -584,11 +582,10 @@ impl<R, M> LovaszHinge<R, M> {
 }
 
 impl<R: Sort, M: Math> LovaszHinge<R, M> {
-    /// s and e of a pixel.
+    /// e of a pixel.
     #[inline]
-    fn error([logit]: [f32; 1], label: u8) -> (f32, f32) {
-        let sign = if label == 1 { 1.0 } else { -1.0 };
-        (sign, 1.0 - sign * logit)
+    fn error([logit]: [f32; 1], label: u8) -> f32 {
+        if label == 1 { 1.0 - logit } else { 1.0 + logit }
     }
 
     fn group<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
@@ -603,10 +600,10 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         for (slot, sample) in buffers.keys.iter_mut().zip(batch.samples(range.clone())) {
             *slot = sample.map_or(Whole::NO_PART, |(row, label)| {
                 foreground = foreground.wrapping_add(u32::from(label));
-                key(Self::error(row, label).1)
+                key(Self::error(row, label))
             });
         }
-        let is_foreground = |place: usize| batch.label(range.start.wrapping_add(place)) == Some(1);
+        let is_foreground = batch.labels_of(range.clone()).are::<1>(0);
         let bend = |error: f32| match (self.elu, error > 0.0) {
             (false, _) => error.max(0.0),
             (true, true) => error + 1.0,
@@ -614,17 +611,19 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         };
         // Without elu an error ≤ 0 has neither loss nor slope.
         let floor = if self.elu { 1 } else { key(0.0) };
-        let loss = extension::<R, Whole>(buffers, foreground, is_foreground, floor, |key| bend(value(key)));
+        let least = buffers.keys.iter().zip(0..).filter(|(_, place)| is_foreground(*place)).map(|(key, _)| *key);
+        let least = if foreground == 0 { floor } else { least.fold(u32::MAX, u32::min).max(floor) };
+        let loss = extension::<R, Whole>(buffers, foreground, is_foreground, least, |key| bend(value(key)));
         if let Some(grad) = grad {
             let rows = batch.samples(range.clone()).zip(buffers.keys.iter()).map(|(sample, &increment)| {
                 sample.map(|(row, label)| {
-                    let (sign, error) = Self::error(row, label);
+                    let error = Self::error(row, label);
                     let slope = match (self.elu, error > 0.0) {
                         (_, true) => 1.0,
                         (false, false) => 0.0,
                         (true, false) => M::exp(error),
                     };
-                    [-(sign * f32::from_bits(increment) * slope * scale)]
+                    [f32::from_bits(increment) * slope * scale]
                 })
             });
             grad.add_rows(range.start, rows);

@@ -1,10 +1,12 @@
 //! Online hard example mining: a loss per pixel, of the hardest pixels only.
 
-use super::{bounded, take};
+use super::pixel::of_range;
+use super::take;
 use crate::error::{check_parameter, exponent, unit};
 use crate::kernel::order::key;
 use crate::kernel::select::{COUNTERS, nth};
-use crate::kernel::sum::Sums;
+use crate::kernel::tile::{IGNORED, LANES};
+use crate::labels::channel;
 use crate::{Batch, Error, Loss, Parameter, PixelLoss, Scores, ScoresMut, Scratch};
 use core::ops::Range;
 
@@ -161,7 +163,7 @@ impl<L> Ohem<L> {
 }
 
 /// The key of a pixel that is not to be kept: larger than all others.
-const IGNORED: u32 = u32::MAX;
+const OUT: u32 = u32::MAX;
 
 /// Order-preserving key of a probability p, given q = 1 − p to full relative accuracy: near 1 the q tell apart what the p
 /// cannot.
@@ -231,7 +233,7 @@ impl<L> Ohem<L> {
                 let kept = if 0 < wanted && wanted < valid {
                     Selection::below(keys, cut.max(nth(keys, wanted.wrapping_sub(1), counters)))
                 } else {
-                    Selection::below(keys, IGNORED)
+                    Selection::below(keys, OUT)
                 };
                 (kept, Some(kept.kept as f32 + 1e-5 * pixels as f32))
             }
@@ -263,16 +265,26 @@ impl<L> Ohem<L> {
         let counters = take(&mut scratch, COUNTERS);
         let keys = take(&mut scratch, range.len());
         let mut valid = 0_u32;
-        for (slot, sample) in keys.iter_mut().zip(batch.samples(range)) {
-            *slot = sample.map_or(IGNORED, |(row, label)| {
-                valid = valid.wrapping_add(1);
-                if by_loss {
+        if by_loss {
+            for (slot, sample) in keys.iter_mut().zip(batch.samples(range)) {
+                *slot = sample.map_or(OUT, |(row, label)| {
+                    valid = valid.wrapping_add(1);
                     loss_key(self.loss.pixel(row, label))
-                } else {
-                    let (p, q) = self.loss.confidence(row, label);
-                    probability_key(p, q)
+                });
+            }
+        } else {
+            let mut scores = [[0.0; LANES]; C];
+            for (keys, start) in keys.chunks_mut(LANES).zip((range.start..).step_by(LANES)) {
+                let (Some(scores), labels) = batch.read(start, range.end, &mut scores) else {
+                    keys.fill(OUT);
+                    continue;
+                };
+                let (p, q) = self.loss.confidences(scores, &labels);
+                for ((key, label), (p, q)) in keys.iter_mut().zip(labels).zip(p.into_iter().zip(q)) {
+                    *key = if label == IGNORED { OUT } else { probability_key(p, q) };
+                    valid = valid.wrapping_add(u32::from(label != IGNORED));
                 }
-            });
+            }
         }
         if valid == 0 {
             return None;
@@ -281,31 +293,65 @@ impl<L> Ohem<L> {
         Some((keys, selection, divisor))
     }
 
-    /// The loss of one group; `visit` gets its pixels, keys, selection and divisor.
-    fn group<S: Scores<C> + ?Sized, const C: usize>(
+    /// The mean of the groups' losses; the gradient is added to `grad`, or written if it is to `SET`.
+    #[inline(always)]
+    fn run<const SET: bool, const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
-        range: Range<usize>,
+        scale: f32,
+        mut grad: Option<&mut G>,
         scratch: &mut [u32],
-        visit: impl FnOnce(Range<usize>, &[u32], Selection, f32),
     ) -> f32
     where
         L: PixelLoss<C>,
     {
-        let Some((keys, selection, divisor)) = self.mine(batch, range.clone(), scratch) else { return 0.0 };
-        let (mut state, mut total) = (selection, Sums::ZERO);
-        for (sample, &key) in batch.samples(range.clone()).zip(keys) {
-            if let Some((row, label)) = sample.filter(|_| state.keeps(key)) {
-                total.add([self.loss.pixel(row, label), self.loss.weight(label)]);
+        batch.mean_over_groups(self.per_image, |range, groups| {
+            let mined = self.mine(batch, range.clone(), scratch);
+            let kept = mined.and_then(|(keys, selection, divisor)| {
+                let divisor = divisor.unwrap_or_else(|| self.weight_of(batch, range.clone(), keys, selection));
+                (divisor > 0.0).then_some((keys, selection, divisor))
+            });
+            let Some((keys, mut selection, divisor)) = kept else {
+                if let (true, Some(grad)) = (SET, grad.as_deref_mut()) {
+                    for channel in 0..C {
+                        grad.fill_channel(range.clone(), channel, |_, _| 0.0);
+                    }
+                }
+                return 0.0;
+            };
+            let mut keys = keys.iter();
+            let grad = grad.as_deref_mut();
+            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |_, labels| {
+                for (label, &key) in labels.iter_mut().zip(keys.by_ref()) {
+                    *label = if selection.keeps(key) { *label } else { IGNORED };
+                }
+            })
+        })
+    }
+
+    /// The sum of the weights of the pixels kept.
+    fn weight_of<S: Scores<C> + ?Sized, const C: usize>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        keys: &[u32],
+        mut selection: Selection,
+    ) -> f32
+    where
+        L: PixelLoss<C>,
+    {
+        let (mut counts, mut others) = ([0_u32; C], 0_u32);
+        for (label, &key) in batch.labels_of(range).from(0).zip(keys) {
+            if let Some(label) = label.filter(|_| selection.keeps(key)) {
+                let count = counts.get_mut(channel::<C>(label)).unwrap_or(&mut others);
+                *count = count.wrapping_add(1);
             }
         }
-        let [total, weights] = total.total();
-        let divisor = divisor.unwrap_or(weights);
-        if divisor <= 0.0 {
-            return 0.0;
+        let mut weight = others as f32 * self.loss.weight(0);
+        for (label, count) in (u8::from(C == 1)..=u8::MAX).zip(counts) {
+            weight += count as f32 * self.loss.weight(label);
         }
-        visit(range, keys, selection, divisor);
-        (total / divisor).clamp(f32::MIN, f32::MAX)
+        weight
     }
 
     /// How many pixels are kept.
@@ -341,7 +387,7 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
     }
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32 {
-        batch.mean_over_groups(self.per_image, |range, _| self.group(batch, range, scratch, |_, _, _, _| {}))
+        self.run::<false, C, S, [[f32; C]]>(batch, 0.0, None, scratch)
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -351,16 +397,16 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
-        batch.mean_over_groups(self.per_image, |range, groups| {
-            self.group(batch, range, scratch, |range, keys, mut selection, divisor| {
-                let scale = bounded(scale / groups / divisor);
-                let start = range.start;
-                let rows = batch.samples(range).zip(keys).map(|(sample, &key)| {
-                    let (row, label) = sample.filter(|_| selection.keeps(key))?;
-                    Some(self.loss.pixel_grad(row, label, scale).1)
-                });
-                grad.add_rows(start, rows);
-            })
-        })
+        self.run::<false, C, S, G>(batch, scale, Some(grad), scratch)
+    }
+
+    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        self.run::<true, C, S, G>(batch, scale, Some(grad), scratch)
     }
 }

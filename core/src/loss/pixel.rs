@@ -6,6 +6,7 @@ use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes};
 use crate::labels::label;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
+use core::ops::Range;
 
 /// What the sum over pixels is divided by.
 ///
@@ -103,6 +104,17 @@ pub trait PixelLoss<const C: usize> {
     #[doc(hidden)]
     const COMMON: bool = false;
 
+    /// [`confidence`](Self::confidence) of `L` pixels; of those that are ignored it does not matter.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn confidences<const L: usize>(&self, scores: &[Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
+        let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
+        for (((hit, miss), channel), lane) in hit.iter_mut().zip(&mut miss).zip(labels).zip(0..L) {
+            (*hit, *miss) = self.confidence(scores.map(|scores| scores[lane]), label::<C>(*channel));
+        }
+        (hit, miss)
+    }
+
     /// [`pixel_grad`](Self::pixel_grad) of `L` pixels. Of those that are ignored the scores are 0 and the gradient is to
     /// be 0.
     #[doc(hidden)]
@@ -147,7 +159,7 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
     }
 
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, _: &mut [u32]) -> f32 {
-        run::<false, _, _, _, [[f32; C]]>(self, batch, 0.0, None)
+        of_batch::<false, _, _, _, [[f32; C]]>(self, batch, 0.0, None)
     }
 
     fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -157,7 +169,7 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        run::<false, _, _, _, _>(self, batch, scale, Some(grad))
+        of_batch::<false, _, _, _, _>(self, batch, scale, Some(grad))
     }
 
     fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -167,7 +179,7 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        run::<true, _, _, _, _>(self, batch, scale, Some(grad))
+        of_batch::<true, _, _, _, _>(self, batch, scale, Some(grad))
     }
 }
 
@@ -195,11 +207,11 @@ pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
 
 /// The loss of a batch; its gradient is added to `grad`, or written if it is to `SET`.
 #[inline(always)]
-fn run<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
     loss: &P,
     batch: &Batch<'_, S, C>,
     scale: f32,
-    mut grad: Option<&mut G>,
+    grad: Option<&mut G>,
 ) -> f32 {
     let divisor = divisor(loss, batch);
     if divisor <= 0.0 {
@@ -208,15 +220,35 @@ fn run<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, 
         }
         return 0.0;
     }
+    of_range::<SET, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _| {})
+}
+
+/// The loss of the pixels of a range, divided; its gradient is added to `grad`, or written if it is to `SET`. `keep` gets the
+/// channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out.
+#[inline(always)]
+pub(crate) fn of_range<
+    const SET: bool,
+    const C: usize,
+    P: PixelLoss<C>,
+    S: Scores<C> + ?Sized,
+    G: ScoresMut<C> + ?Sized,
+>(
+    loss: &P,
+    batch: &Batch<'_, S, C>,
+    range: Range<usize>,
+    divisor: f32,
+    scale: f32,
+    mut grad: Option<&mut G>,
+    mut keep: impl FnMut(usize, &mut [u32; LANES]),
+) -> f32 {
     let scale = bounded(scale / divisor);
-    let pixels = batch.pixels();
     let mut total = Total::ZERO;
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
-    let mut block = 0;
-    while block < pixels {
+    let mut block = range.start;
+    while block < range.end {
         let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
         let mut place = 0;
-        while place < BLOCK && block.wrapping_add(place) < pixels {
+        while place < BLOCK && block.wrapping_add(place) < range.end {
             let start = block.wrapping_add(place);
             let mut of_tile = |scores: &[Lanes<LANES>; C], labels: &[u32; LANES], tile: &mut [Lanes<LANES>; C]| {
                 let mut values = loss.tile(scores, labels, scale, tile);
@@ -231,7 +263,9 @@ fn run<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, 
                     product.multiply(place, &values.odds);
                 }
             };
-            let (scores, labels) = batch.read(start, pixels, &mut scores);
+            let (scores, mut labels) = batch.read(start, range.end, &mut scores);
+            keep(start, &mut labels);
+            let scores = scores.filter(|_| LANES > 1 || labels != [IGNORED; LANES]);
             match &mut grad {
                 // A row of the gradient is the tile itself.
                 Some(grad) if SET && LANES == 1 && G::PIXEL_MAJOR => {
