@@ -27,6 +27,7 @@ pub trait Activation: sealed::Sealed + Copy + 'static {
 
     /// p and 1 − p of a row's own channel, with the bits of [`outcomes`](Self::outcomes).
     #[doc(hidden)]
+    #[must_use]
     fn own<M: Math, const C: usize>(row: [f32; C], label: u8) -> (f32, f32) {
         let labels = [u32::try_from(channel::<C>(label)).unwrap_or(BACKGROUND)];
         let ([hit], [miss]) = Self::outcomes::<M, C, 1>(&row.map(|score| [score]), &labels, &mut [[0.0]; C]);

@@ -67,14 +67,7 @@ impl Key for Fraction {
         const STEPS: f32 = 16_777_214.0;
         const LARGEST: i32 = (1 << 24) - 1;
         let steps = (f32::from_bits(element) * STEPS + 1.0) as i32;
-        (if steps < 0 {
-            0
-        } else if steps > LARGEST {
-            LARGEST
-        } else {
-            steps
-        })
-        .cast_unsigned()
+        steps.clamp(0, LARGEST).cast_unsigned()
     }
 }
 

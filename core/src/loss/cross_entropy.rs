@@ -304,7 +304,7 @@ pub(crate) fn target_cross_entropy<M: Math, const C: usize, const L: usize>(
     let weights = weights_of(weights, uniform, labels);
     let mut factors = target.inverse;
     for (factor, weight) in factors.iter_mut().zip(&weights) {
-        *factor = scale * *weight * *factor;
+        *factor *= scale * *weight;
     }
     target.spread(labels, &factors, grad);
     if uniform {

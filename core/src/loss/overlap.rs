@@ -657,10 +657,10 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
 #[inline(always)]
 fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
     let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
-    if let ([label], [hit]) = (labels.as_slice(), hit.as_mut_slice()) {
-        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
-            *hit = core::mem::take(slot);
-        }
+    if let ([label], [hit]) = (labels.as_slice(), hit.as_mut_slice())
+        && let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice())
+    {
+        *hit = core::mem::take(slot);
     }
     for (tile, class) in tile.iter_mut().zip(0_u32..) {
         for lane in 0..L {
