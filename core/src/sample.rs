@@ -200,16 +200,6 @@ pub trait Pairs: sealed::Sealed {
     /// harder.
     #[doc(hidden)]
     fn select(&mut self, kind: Kind, candidates: &mut [u32], keys: Keys<'_>) -> usize;
-
-    /// Whether every pair counts, always.
-    #[doc(hidden)]
-    #[must_use]
-    fn takes_all() -> bool
-    where
-        Self: Sized,
-    {
-        false
-    }
 }
 
 /// Positives (same class) or negatives.
@@ -248,10 +238,6 @@ impl Pairs for All {
 
     fn select(&mut self, _: Kind, candidates: &mut [u32], _: Keys<'_>) -> usize {
         candidates.len()
-    }
-
-    fn takes_all() -> bool {
-        true
     }
 }
 

@@ -3,11 +3,11 @@
 use super::{float, take};
 use crate::embeddings::inverse_norm;
 use crate::error::{check_parameter, signed};
-use crate::kernel::dot::{Multiples, Rows, TILE, Tile, add_scaled, dot, dots};
+use crate::kernel::dot::{add_scaled, dot};
 use crate::kernel::select::COUNTERS;
+use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::sum::Sums;
-use crate::kernel::tile::larger;
-use crate::math::{Fast, Math};
+use crate::math::{Libm, Math};
 use crate::memory::Component;
 use crate::sample::{Keys, Kind, Pairs};
 use crate::scores::check_grad;
@@ -32,15 +32,6 @@ pub trait Contrast<const D: usize>: sealed::Sealed {
     /// Whether this column is the anchor itself.
     #[doc(hidden)]
     fn is_self(&self, anchor: usize, column: usize) -> bool;
-    /// Whether columns are the anchors themselves.
-    #[doc(hidden)]
-    #[must_use]
-    fn is_within() -> bool
-    where
-        Self: Sized,
-    {
-        false
-    }
     /// Inner product of a row with a column's vector.
     #[doc(hidden)]
     fn dot(&self, embeddings: &Embeddings<'_, D>, inverse: &[u32], column: usize, row: &[f32; D]) -> f32;
@@ -81,10 +72,6 @@ impl<const D: usize> Contrast<D> for Within {
 
     fn is_self(&self, anchor: usize, column: usize) -> bool {
         anchor == column
-    }
-
-    fn is_within() -> bool {
-        true
     }
 
     #[inline]
@@ -169,10 +156,9 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 /// A sampler's choice is not differentiated; one that draws by chance draws anew at each call.
 ///
 /// It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has the same verbs, and keeps the same
-/// contract. Cost: where all pairs of M anchors count, 2 M² D multiply-adds for value and gradient, ½ M² D for the value;
-/// M² D and more with a sampler. No matrix is held.
-/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. With a
-/// sampler or a memory two embeddings of `D` components lie on the stack, else a few tiles of 8 × 8 numbers.
+/// contract. Cost: some 3 M² D multiply-adds for value and gradient of M anchors, M² D for the value; no matrix is held.
+/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. Two
+/// embeddings of `D` components lie on the stack.
 ///
 /// Source: Wang et al. 2021, equation 3 (one positive in each denominator); τ_b as in ContrastiveSeg's code, where it is
 /// 0.07 with τ = 0.1; it scales the loss and nothing else.
@@ -195,7 +181,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 #[doc(alias = "InfoNCE")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct PixelContrast<M = Fast> {
+pub struct PixelContrast<M = Libm> {
     temperature: f32,
     base_temperature: Option<f32>,
     normalizing: bool,
@@ -273,7 +259,7 @@ impl<M: Math> PixelContrast<M> {
         scratch: &mut [u32],
     ) -> Result<f32, Error> {
         self.check(embeddings, &contrast, pairs, scratch)?;
-        Ok(self.run(embeddings, contrast, pairs, 0.0, None, scratch))
+        Ok(self.run(embeddings, &contrast, pairs, 0.0, None, scratch))
     }
 
     /// The loss; and `grad += scale · ∂loss/∂embeddings`, a row for each embedding, anchor or not.
@@ -292,7 +278,7 @@ impl<M: Math> PixelContrast<M> {
         check_parameter(Parameter::Scale, &[scale], signed)?;
         self.check(embeddings, &contrast, pairs, scratch)?;
         check_grad(grad, embeddings.rows())?;
-        Ok(self.run(embeddings, contrast, pairs, scale, Some(grad), scratch))
+        Ok(self.run(embeddings, &contrast, pairs, scale, Some(grad), scratch))
     }
 
     /// The loss; and `grad = ∂loss/∂embeddings`, a row for each embedding, anchor or not.
@@ -310,7 +296,7 @@ impl<M: Math> PixelContrast<M> {
         self.check(embeddings, &contrast, pairs, scratch)?;
         check_grad(grad, embeddings.rows())?;
         grad.as_flattened_mut().fill(0.0);
-        Ok(self.run(embeddings, contrast, pairs, 1.0, Some(grad), scratch))
+        Ok(self.run(embeddings, &contrast, pairs, 1.0, Some(grad), scratch))
     }
 
     fn check<const D: usize>(
@@ -335,192 +321,11 @@ impl<M: Math> PixelContrast<M> {
         }
     }
 
-    fn run<const D: usize, S: Contrast<D>, P: Pairs>(
+    fn run<const D: usize>(
         &self,
         embeddings: &Embeddings<'_, D>,
-        contrast: S,
-        pairs: &mut P,
-        scale: f32,
-        grad: Option<&mut [[f32; D]]>,
-        scratch: &mut [u32],
-    ) -> f32 {
-        if S::is_within() && P::takes_all() {
-            self.all_within(embeddings, scale, grad, scratch)
-        } else {
-            self.chosen(embeddings, &contrast, pairs, scale, grad, scratch)
-        }
-    }
-
-    /// Every pair of anchors, in tiles of eight by eight.
-    ///
-    /// The anchors are sorted by class, and each tile of one half of the matrix is gone through three times: for the sums
-    /// over negatives; where there are positives, for theirs; for the gradient. Similarities are computed anew in each.
-    /// What belongs to an anchor is summed up tile by tile in ascending order, whatever the order of the pairs of tiles.
-    fn all_within<const D: usize>(
-        &self,
-        embeddings: &Embeddings<'_, D>,
-        scale: f32,
-        grad: Option<&mut [[f32; D]]>,
-        mut scratch: &mut [u32],
-    ) -> f32 {
-        let all = embeddings.anchors();
-        let counters = take(&mut scratch, COUNTERS);
-        let order = take(&mut scratch, all);
-        let inverse = take(&mut scratch, all);
-        let bounds = take(&mut scratch, all);
-        let means = take(&mut scratch, all);
-        let valid = by_class(embeddings, counters, order);
-        let anchors = Anchors { embeddings, order: order.get(..valid).unwrap_or_default(), ends: counters };
-        let number = (0..=u8::MAX).map(|class| anchors.number(class)).filter(|&number| number > 1).sum::<u32>() as f32;
-        if number == 0.0 {
-            return 0.0;
-        }
-        inverse.fill(0);
-        for (slot, &anchor) in inverse.iter_mut().zip(anchors.order) {
-            let norm = embeddings.anchor(anchor as usize).filter(|_| self.normalizing);
-            *slot = norm.and_then(|(_, row, _)| inverse_norm::<M, D>(row)).unwrap_or(1.0).to_bits();
-        }
-        let tiles = valid.div_ceil(TILE);
-        let mut tile = [[0.0; TILE]; TILE];
-
-        // ln Σ exp over negatives: the largest so far in `bounds`, the sum relative to it in `means`.
-        bounds.fill(f32::MIN.to_bits());
-        means.fill(0);
-        for (i, j) in pairs_of_tiles(tiles, STRIP) {
-            let (a, b) = (anchors.group(i, inverse), anchors.group(j, inverse));
-            if a.class.first() == b.class.last() {
-                continue; // They are all of one class.
-            }
-            self.similarities(&a, &b, &mut tile);
-            for (row, &class) in tile.iter_mut().zip(&a.class) {
-                for (similarity, &other) in row.iter_mut().zip(&b.class) {
-                    let negative = (class != other) & (class != NONE) & (other != NONE);
-                    *similarity = if negative { *similarity } else { f32::MIN };
-                }
-            }
-            add_exponentials::<M>(&tile, j, bounds, means);
-            if i != j {
-                add_exponentials::<M>(&transposed(&tile), i, bounds, means);
-            }
-        }
-        for (bound, mean) in bounds.iter_mut().zip(means.iter_mut()) {
-            let (largest, sum) = (f32::from_bits(*bound), f32::from_bits(*mean));
-            let sum = if largest > f32::MIN { largest + M::ln(sum) } else { f32::NEG_INFINITY };
-            (*bound, *mean) = (sum.to_bits(), 0);
-        }
-
-        // Over positives: the loss, and the mean slope in `means`.
-        let mut total = Sums::ZERO;
-        for (i, j) in pairs_of_tiles(tiles, 1) {
-            let (a, b) = (anchors.group(i, inverse), anchors.group(j, inverse));
-            if a.class.iter().all(|class| !b.class.contains(class)) {
-                continue;
-            }
-            self.similarities(&a, &b, &mut tile);
-            total.add([self.add_margins(&tile, &a, &b, bounds, means)]);
-            if i != j {
-                total.add([self.add_margins(&transposed(&tile), &b, &a, bounds, means)]);
-            }
-        }
-        let base_temperature = self.base_temperature.unwrap_or(self.temperature);
-        let [total] = total.total();
-        let value = self.temperature / base_temperature * total / number;
-
-        let Some(grad) = grad else { return value };
-        let scale = scale / (base_temperature * number);
-        for (i, j) in pairs_of_tiles(tiles, STRIP) {
-            let (a, b) = (anchors.group(i, inverse), anchors.group(j, inverse));
-            self.similarities(&a, &b, &mut tile);
-            let slopes = slopes::<M, D>(&tile, &a, &b, bounds, means, scale);
-            self.add_slopes(&slopes, &tile, &a, &b, grad);
-            if i != j {
-                self.add_slopes(&transposed(&slopes), &transposed(&tile), &b, &a, grad);
-            }
-        }
-        value
-    }
-
-    /// The similarities of each of `a` to each of `b`.
-    fn similarities<const D: usize>(&self, a: &Group<'_, D>, b: &Group<'_, D>, tile: &mut Tile) {
-        dots(&a.rows, &b.rows, tile);
-        for (row, inverse) in tile.iter_mut().zip(&a.inverse) {
-            for (similarity, other) in row.iter_mut().zip(&b.inverse) {
-                *similarity = *similarity * (inverse * other) / self.temperature;
-            }
-        }
-    }
-
-    /// Adds to the mean slopes of group `b` what its positives in group `a` make of it, and returns what they add to the loss.
-    fn add_margins<const D: usize>(
-        &self,
-        tile: &Tile,
-        a: &Group<'_, D>,
-        b: &Group<'_, D>,
-        bounds: &[u32],
-        means: &mut [u32],
-    ) -> f32 {
-        let bounds = load(bounds, b.tile);
-        let mut slopes = [0.0; TILE];
-        let mut losses = [0.0; TILE];
-        for (lane, (row, class)) in tile.iter().zip(&a.class).enumerate() {
-            for (other, ((((slope, loss), similarity), bound), other_class)) in
-                slopes.iter_mut().zip(&mut losses).zip(row).zip(&bounds).zip(&b.class).enumerate()
-            {
-                let positive = (class == other_class) & (*class != NONE) & ((a.tile != b.tile) | (lane != other));
-                let margin = bound - similarity;
-                let (sigmoid, softplus) = of_margin::<M>(margin);
-                *slope += if positive { sigmoid } else { 0.0 };
-                *loss += if positive { softplus } else { 0.0 };
-            }
-        }
-        let mut all = load(means, b.tile);
-        let mut total = 0.0;
-        for (((mean, slope), loss), share) in all.iter_mut().zip(slopes).zip(losses).zip(&b.share) {
-            *mean += slope * share;
-            total += loss * share;
-        }
-        store(means, b.tile, &all);
-        total
-    }
-
-    /// Adds to the gradient of group `a` what group `b` makes of it.
-    fn add_slopes<const D: usize>(
-        &self,
-        slopes: &Tile,
-        similarities: &Tile,
-        a: &Group<'_, D>,
-        b: &Group<'_, D>,
-        grad: &mut [[f32; D]],
-    ) {
-        let mut factors = transposed(slopes);
-        for (row, inverse) in factors.iter_mut().zip(&b.inverse) {
-            for factor in row {
-                *factor *= inverse;
-            }
-        }
-        let mut along = [0.0; TILE];
-        if self.normalizing {
-            // ∂/∂x_i of factor · s: through its length where it is normalised.
-            for (((along, slopes), similarities), inverse) in
-                along.iter_mut().zip(slopes).zip(similarities).zip(&a.inverse)
-            {
-                let sum =
-                    slopes.iter().zip(similarities).fold(0.0, |sum, (slope, similarity)| sum + slope * similarity);
-                *along = -(sum * self.temperature * inverse);
-            }
-        }
-        let normalizing = self.normalizing;
-        Multiples { index: a.index, inverse: a.inverse, own: a.rows, rows: b.rows(), factors, along, normalizing }
-            .add_to(grad);
-    }
-
-    /// One anchor after the other, and those of its pairs that a sampler chooses.
-    #[inline(never)]
-    fn chosen<const D: usize>(
-        &self,
-        embeddings: &Embeddings<'_, D>,
-        contrast: &dyn Contrast<D>,
-        pairs: &mut dyn Pairs,
+        contrast: &impl Contrast<D>,
+        pairs: &mut impl Pairs,
         scale: f32,
         mut grad: Option<&mut [[f32; D]]>,
         mut scratch: &mut [u32],
@@ -581,21 +386,19 @@ impl<M: Math> PixelContrast<M> {
             let (mut loss, mut mean) = (Sums::ZERO, Sums::ZERO);
             for column in positives {
                 let margin = bound - similarity(column);
-                let (sigmoid, softplus) = of_margin::<M>(margin);
-                loss.add([softplus]);
-                mean.add([sigmoid]);
+                loss.add([softplus::<M>(margin)]);
+                mean.add([sigmoid::<M>(margin).0]);
             }
             let ([loss], [mean]) = (loss.total(), mean.total());
             total.add([loss * share]);
             let Some(grad) = &mut grad else { continue };
             let mut direct = [0.0; D];
-            let of_positive = |column| {
-                let margin = bound - similarity(column);
-                -sigmoid_of(margin, exp::<M>(-margin.abs())) * share
-            };
-            let of_negative = |column| exp::<M>((similarity(column) - bound).min(0.0)) * mean * share;
-            let slopes = positives.iter().map(|column| (column, of_positive(column)));
-            let slopes = slopes.chain(negatives.iter().map(|column| (column, of_negative(column))));
+            let slopes =
+                positives.iter().map(|column| (column, -sigmoid::<M>(bound - similarity(column)).0 * share)).chain(
+                    negatives
+                        .iter()
+                        .map(|column| (column, M::exp((similarity(column) - bound).min(0.0)) * mean * share)),
+                );
             for (column, slope) in slopes {
                 let factor = scale * slope;
                 let place = *column as usize;
@@ -623,7 +426,7 @@ impl<M: Math> PixelContrast<M> {
     /// Number of anchors that have a positive.
     fn with_positive<const D: usize>(
         embeddings: &Embeddings<'_, D>,
-        contrast: &dyn Contrast<D>,
+        contrast: &impl Contrast<D>,
         columns: usize,
         counters: &mut [u32],
     ) -> u32 {
@@ -647,233 +450,8 @@ fn log_sum_exp<M: Math>(terms: impl Iterator<Item = f32> + Clone) -> f32 {
     }
     let mut sum = Sums::ZERO;
     for term in terms {
-        sum.add([exp::<M>(term - largest)]);
+        sum.add([M::exp(term - largest)]);
     }
     let [sum] = sum.total();
     largest + M::ln(sum)
-}
-
-/// The class of a place past the last anchor.
-const NONE: u32 = u32::MAX;
-
-/// Tiles whose rows are gone through for each tile of columns, so that more of what they read is in a host's caches. No bit
-/// depends on it.
-const STRIP: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 8 };
-
-/// The pairs i ≤ j of so many tiles: for each, its partners come in ascending order, whatever the strip.
-fn pairs_of_tiles(tiles: usize, strip: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..tiles)
-        .step_by(strip)
-        .flat_map(move |first| (first..tiles).flat_map(move |j| (first..=j).take(strip).map(move |i| (i, j))))
-}
-
-/// Writes the anchors in ascending order of their classes, and where each class ends; how many there are.
-fn by_class<const D: usize>(embeddings: &Embeddings<'_, D>, ends: &mut [u32], order: &mut [u32]) -> usize {
-    ends.fill(0);
-    let class = |anchor: usize| embeddings.anchor(anchor).map(|(_, _, class)| usize::from(class));
-    for class in (0..embeddings.anchors()).filter_map(class) {
-        if let Some(count) = ends.get_mut(class) {
-            *count = count.wrapping_add(1);
-        }
-    }
-    let mut valid = 0_u32;
-    for count in ends.iter_mut() {
-        valid = valid.wrapping_add(core::mem::replace(count, valid));
-    }
-    for anchor in 0..embeddings.anchors() {
-        let Some(place) = class(anchor).and_then(|class| ends.get_mut(class)) else { continue };
-        if let Some(slot) = order.get_mut(*place as usize) {
-            *slot = anchor as u32;
-        }
-        *place = place.wrapping_add(1);
-    }
-    valid as usize
-}
-
-/// The anchors in order of their classes.
-struct Anchors<'a, 'b, const D: usize> {
-    embeddings: &'b Embeddings<'a, D>,
-    order: &'b [u32],
-    ends: &'b [u32],
-}
-
-/// The anchors of a tile's side.
-struct Group<'a, const D: usize> {
-    tile: usize,
-    index: [usize; TILE],
-    rows: Rows<'a, D>,
-    class: [u32; TILE],
-    inverse: [f32; TILE],
-    /// Of each positive in the mean over them.
-    share: [f32; TILE],
-    number: usize,
-}
-
-impl<'a, const D: usize> Group<'a, D> {
-    fn rows(&self) -> &[&'a [f32; D]] {
-        self.rows.get(..self.number).unwrap_or_default()
-    }
-}
-
-impl<'a, const D: usize> Anchors<'a, '_, D> {
-    const NO_ROW: &'static [f32; D] = &[0.0; D];
-
-    /// How many are of a class.
-    fn number(&self, class: u8) -> u32 {
-        let end = |class: u8| self.ends.get(usize::from(class)).copied();
-        let start = class.checked_sub(1).and_then(end).unwrap_or_default();
-        end(class).unwrap_or_default().wrapping_sub(start)
-    }
-
-    fn group(&self, tile: usize, inverse: &[u32]) -> Group<'a, D> {
-        let mut group = Group {
-            tile,
-            index: [usize::MAX; TILE],
-            rows: [Self::NO_ROW; TILE],
-            class: [NONE; TILE],
-            inverse: load(inverse, tile),
-            share: [0.0; TILE],
-            number: 0,
-        };
-        let places = self.order.as_chunks::<TILE>();
-        let places = places.0.get(tile).map_or(places.1, <[u32; TILE]>::as_slice);
-        group.number = places.len();
-        for ((((slot, row), class), share), &anchor) in
-            group.index.iter_mut().zip(&mut group.rows).zip(&mut group.class).zip(&mut group.share).zip(places)
-        {
-            if let Some((index, embedding, of)) = self.embeddings.anchor(anchor as usize) {
-                (*slot, *row, *class) = (index, embedding, u32::from(of));
-                *share = 1.0 / self.number(of).saturating_sub(1).max(1) as f32;
-            }
-        }
-        group
-    }
-}
-
-/// eˣ for x ≤ 0: inline where it becomes vector instructions, and once in the program where there are none.
-#[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(never))]
-#[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(always))]
-fn exp<M: Math>(x: f32) -> f32 {
-    M::exp(x)
-}
-
-/// σ of a margin whose size has this negated exponential.
-#[inline(always)]
-fn sigmoid_of(margin: f32, small: f32) -> f32 {
-    let upper = if margin >= 0.0 { 1.0 } else { small };
-    upper / (1.0 + small)
-}
-
-/// σ and softplus of the margin by which negatives are ahead of a positive.
-#[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(never))]
-#[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(always))]
-fn of_margin<M: Math>(margin: f32) -> (f32, f32) {
-    let small = exp::<M>(-margin.abs());
-    (sigmoid_of(margin, small), larger(margin, 0.0) + M::ln_1p(small))
-}
-
-/// What a tile's anchors have in these words.
-fn load(words: &[u32], tile: usize) -> [f32; TILE] {
-    let (chunks, rest) = words.as_chunks::<TILE>();
-    let mut numbers = [0.0; TILE];
-    let words = chunks.get(tile).map_or(rest, <[u32; TILE]>::as_slice);
-    for (number, &bits) in numbers.iter_mut().zip(words) {
-        *number = f32::from_bits(bits);
-    }
-    numbers
-}
-
-fn store(words: &mut [u32], tile: usize, numbers: &[f32; TILE]) {
-    let (chunks, rest) = words.as_chunks_mut::<TILE>();
-    let words = chunks.get_mut(tile).map_or(rest, <[u32; TILE]>::as_mut_slice);
-    for (word, number) in words.iter_mut().zip(numbers) {
-        *word = number.to_bits();
-    }
-}
-
-/// What each row of a tile has, for each pair.
-fn rows_of<T: Copy>(numbers: &[T; TILE]) -> [[T; TILE]; TILE] {
-    numbers.map(|number| [number; TILE])
-}
-
-/// What each column of a tile has, for each pair.
-const fn columns_of<T: Copy>(numbers: &[T; TILE]) -> [[T; TILE]; TILE] {
-    [*numbers; TILE]
-}
-
-fn transposed(tile: &Tile) -> Tile {
-    let mut turned = [[0.0; TILE]; TILE];
-    for (column, row) in tile.iter().enumerate() {
-        for (turned, number) in turned.iter_mut().zip(row) {
-            if let Some(slot) = turned.get_mut(column) {
-                *slot = *number;
-            }
-        }
-    }
-    turned
-}
-
-/// Adds the exponentials of each column of a tile to the sum of its anchor, relative to the largest exponent.
-fn add_exponentials<M: Math>(tile: &Tile, group: usize, largest: &mut [u32], sums: &mut [u32]) {
-    let (before, mut total) = (load(largest, group), load(sums, group));
-    let mut after = before;
-    for row in tile {
-        for (after, &similarity) in after.iter_mut().zip(row) {
-            *after = larger(*after, similarity);
-        }
-    }
-    let mut terms = *tile;
-    for (term, after) in terms.as_flattened_mut().iter_mut().zip(columns_of(&after).as_flattened()) {
-        *term = exp::<M>(*term - after);
-    }
-    let mut added = [0.0; TILE];
-    for row in &terms {
-        for (added, term) in added.iter_mut().zip(row) {
-            *added += term;
-        }
-    }
-    for (((total, added), before), after) in total.iter_mut().zip(added).zip(before).zip(after) {
-        *total = *total * exp::<M>(before - after) + added;
-    }
-    store(largest, group, &after);
-    store(sums, group, &total);
-}
-
-/// `scale` · (∂ℓ_i/∂s_ij + ∂ℓ_j/∂s_ij) for each pair of a tile.
-fn slopes<M: Math, const D: usize>(
-    tile: &Tile,
-    a: &Group<'_, D>,
-    b: &Group<'_, D>,
-    bounds: &[u32],
-    means: &[u32],
-    scale: f32,
-) -> Tile {
-    let (bounds_a, bounds_b) = (load(bounds, a.tile), load(bounds, b.tile));
-    let (means_a, means_b) = (load(means, a.tile), load(means, b.tile));
-    let (class_a, class_b, share) = (rows_of(&a.class), columns_of(&b.class), rows_of(&a.share));
-    let mut slopes = [[0.0; TILE]; TILE];
-    for (bound, mean) in [(rows_of(&bounds_a), rows_of(&means_a)), (columns_of(&bounds_b), columns_of(&means_b))] {
-        // Over all pairs at once: a long loop becomes vector instructions.
-        let classes = class_a.as_flattened().iter().zip(class_b.as_flattened()).zip(share.as_flattened());
-        let numbers = tile.as_flattened().iter().zip(bound.as_flattened()).zip(mean.as_flattened());
-        for (slope, (((class, other), share), ((similarity, bound), mean))) in
-            slopes.as_flattened_mut().iter_mut().zip(classes.zip(numbers))
-        {
-            let same = class == other;
-            let margin = bound - similarity;
-            let size = margin.abs();
-            let positive = larger(margin, 0.0);
-            let small = exp::<M>(-if same { size } else { positive });
-            let term = if same { -(sigmoid_of(margin, small) * share) } else { small * mean };
-            *slope += if (*class != NONE) & (*other != NONE) { scale * term } else { 0.0 };
-        }
-    }
-    if a.tile == b.tile {
-        for (lane, row) in slopes.iter_mut().enumerate() {
-            if let Some(itself) = row.get_mut(lane) {
-                *itself = 0.0;
-            }
-        }
-    }
-    slopes
 }
