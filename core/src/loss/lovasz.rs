@@ -37,8 +37,9 @@ pub enum Classes<const C: usize> {
 /// ∂L_c/∂p_ic = −g where y_i = c, else g             and through the softmax: ∂/∂z_c = p_c (∂_c − Σ_k p_k ∂_k)
 /// ```
 ///
-/// The increments g are exact to rounding ([`JaccardIncrements`]); the sort is exact, and its order total, so that the
-/// gradient is reproducible where errors tie and the loss has many subgradients. Pixels of the background that err less
+/// The increments g are exact to rounding ([`JaccardIncrements`]). Errors are ordered in steps of 2⁻²⁴, which is the
+/// rounding of a softmax, and the order is total, so that the gradient is reproducible where errors tie and the loss has
+/// many subgradients. Pixels of the background that err less
 /// than every pixel of the foreground have the increment 0 and are not sorted.
 ///
 /// Weights multiply; the mean is over the number of classes (mmsegmentation, Kornia). Over the whole batch by default; with
