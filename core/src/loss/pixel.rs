@@ -199,7 +199,8 @@ pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
             (*value, row) = loss.pixel_grad(scores.map(|scores| scores[lane]), label::<C>(*channel), scale);
         }
         for (grad, element) in grad.iter_mut().zip(row) {
-            grad[lane] = element;
+            // +0 for −0, as where it is added.
+            grad[lane] = element + 0.0;
         }
     }
     losses
