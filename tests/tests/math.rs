@@ -1,6 +1,6 @@
 //! The elementary functions against f64, over their whole range.
 
-use scarce::{Libm, Math, Micro};
+use scarce::{Fast, Fixed, Libm, Math, Micro};
 
 /// Arguments from one number to another, about evenly spaced in their bits: all exponents alike.
 fn arguments(from: f32, to: f32) -> impl Iterator<Item = f32> {
@@ -50,6 +50,33 @@ fn libm_is_good_to_an_ulp() {
     within((TINY, f32::MAX), Libm::ln_1p, f64::ln_1p, ulp, 0.82);
     within((1e-3, 40.0), Libm::ln_1p, f64::ln_1p, ulp, 0.82);
     within((TINY, f32::MAX), Libm::sqrt, f64::sqrt, ulp, 0.51);
+}
+
+#[test]
+fn fast_is_as_good_as_it_says() {
+    within((-87.3, -0.0), Fast::exp, f64::exp, ulp, 2.2);
+    within((TINY, f32::MAX), Fast::ln_1p, f64::ln_1p, ulp, 2.5);
+    within((1e-3, 40.0), Fast::ln_1p, f64::ln_1p, ulp, 2.5);
+}
+
+#[test]
+fn fixed_is_as_good_as_it_says() {
+    let relative = |from, to, bound| within((from, to), Fixed::exp, f64::exp, |truth: f64| truth, bound);
+    relative(-1.0, -0.0, 2e-7 + 6e-8);
+    relative(-10.0, -0.0, 2e-7 + 6e-7);
+    relative(-87.3, -0.0, 2e-7 + 6e-8 * 87.3);
+}
+
+/// Below the smallest normal number both are 0 in the end, and never negative, above 1 or not a number on the way.
+#[test]
+fn exponentials_of_losses_end_in_zero() {
+    for exp in [Fast::exp, Fixed::exp] {
+        assert_eq!([exp(0.0), exp(-0.0), exp(-TINY)].map(f32::to_bits), [1.0_f32.to_bits(); 3]);
+        assert_eq!([-110.0, -1e3, -1e10, -f32::MAX, f32::NEG_INFINITY].map(exp).map(f32::to_bits), [0; 5]);
+        assert!(arguments(-200.0, -0.0).all(|x| (0.0..=1.0).contains(&exp(x))));
+        assert!(arguments(-104.0, -87.3).all(|x| exp(x) <= f32::MIN_POSITIVE * 1.1));
+    }
+    assert_eq!(Fast::ln_1p(0.0).to_bits(), 0);
 }
 
 #[test]
@@ -125,6 +152,11 @@ fn functions_ascend() {
     }
     ascends(Libm::exp, -110.0, 90.0);
     ascends(Libm::exp, -1.0, -TINY);
+    ascends(Fast::exp, -87.0, -0.0);
+    ascends(Fast::exp, -1.0, -TINY);
+    ascends(Fixed::exp, -87.0, -0.0);
+    ascends(Fixed::exp, -1.0, -TINY);
+    ascends(Fast::ln_1p, 0.0, f32::MAX);
     ascends(Libm::ln, TINY, f32::MAX);
     ascends(Libm::ln_1p, 0.0, f32::MAX);
     ascends(Libm::sqrt, 0.0, f32::MAX);

@@ -3,7 +3,7 @@
 use super::{Fast, Libm, Math};
 
 /// A fixed-point `exp`: fewest instructions on a Cortex-M4 and M7, and no float arithmetic but one product; relative error
-/// 10⁻⁷ + 6·10⁻⁸ |x|. `ln_1p` is that of [`Fast`], `ln` and `sqrt` are those of [`Libm`].
+/// 2·10⁻⁷ + 6·10⁻⁸ |x|. `ln_1p` is that of [`Fast`], `ln` and `sqrt` are those of [`Libm`].
 ///
 /// For arguments ≤ 0 in `exp` and ≥ 0 in `ln_1p`, all that losses ask for. Hosts lack the multiplication that it is made of,
 /// and are two to four times slower with it than with [`Fast`]; the bits are the same everywhere.
@@ -32,8 +32,7 @@ impl Math for Fixed {
         let y = ((x * SCALE) as i32).wrapping_add(ONE);
         let v = y << 9;
         // −2³¹ (½ + 2^f − 1 − f), minimax with exact ends, so that eˣ ascends and is 1 at 0: relative error 1.1e-7, with
-        // rounding 1.6e-7. The
-        // first product with 16 bits of v only: a constant factor would be proven to have a sign.
+        // rounding 1.6e-7. The first product is of 16 bits of v only: a constant factor would be proven to have a sign.
         let mut sum = (v >> 16).wrapping_mul(-62).wrapping_add(-29_404_169);
         sum = product(v, sum).wrapping_add(-168_566_767);
         sum = product(v, sum).wrapping_add(-729_547_580);
