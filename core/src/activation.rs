@@ -1,8 +1,8 @@
 //! From scores to probabilities: softmax, independent sigmoids, or none.
 
 use crate::kernel::sigmoid::sigmoid;
-use crate::kernel::softmax::{Target, argmax, largest, shifted_exponentials, sum};
-use crate::kernel::tile::Lanes;
+use crate::kernel::softmax::{Target, largest};
+use crate::kernel::tile::{Lanes, put};
 use crate::labels::{BACKGROUND, channel};
 use crate::math::Math;
 use crate::{Batch, Error, Scores};
@@ -25,30 +25,24 @@ pub trait Activation: sealed::Sealed + Copy + 'static {
     #[doc(hidden)]
     fn inverse<M: Math, const C: usize>(row: [f32; C], label: u8) -> f32;
 
-    /// p and 1 − p of a row's own channel, with the bits of [`outcomes`](Self::outcomes).
+    /// p of all channels of a row, and 1 − p of its own, with the bits of [`outcomes`](Self::outcomes).
     #[doc(hidden)]
     #[must_use]
-    fn own<M: Math, const C: usize>(row: [f32; C], label: u8) -> (f32, f32) {
+    fn row<M: Math, const C: usize>(row: [f32; C], label: u8) -> ([f32; C], f32) {
         let labels = [u32::try_from(channel::<C>(label)).unwrap_or(BACKGROUND)];
-        let ([hit], [miss]) = Self::outcomes::<M, C, 1>(&row.map(|score| [score]), &labels, &mut [[0.0]; C]);
-        (hit, miss)
+        let mut tile = [[0.0]; C];
+        let (hit, [miss]) = Self::outcomes::<M, C, 1>(&row.map(|score| [score]), &labels, &mut tile);
+        put(&mut tile, &labels, &hit);
+        (tile.map(|[probability]| probability), miss)
     }
 
     /// p of one channel.
     #[doc(hidden)]
     fn probability<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
 
-    /// 1 − p of one channel, to full relative accuracy where the scores allow it.
-    #[doc(hidden)]
-    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
-
     /// ∂p/∂z of one channel's own score; where coupled, without the term that all channels share.
     #[doc(hidden)]
     fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32;
-
-    /// p and 1 − p of all channels, the latter as [`complement`](Self::complement).
-    #[doc(hidden)]
-    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]);
 
     /// The probabilities of the channels that are not each pixel's own, 0 at its own; of its own, p and 1 − p. Both are 0
     /// where no channel is its own.
@@ -106,33 +100,8 @@ impl Activation for Softmax {
     }
 
     #[inline]
-    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32 {
-        let mut exponentials = shifted_exponentials::<M, C>(row);
-        if let Some(own) = exponentials.get_mut(channel) {
-            *own = 0.0;
-        }
-        sum(exponentials) * inverse
-    }
-
-    #[inline]
     fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, inverse: f32) -> f32 {
         Self::probability::<M, C>(row, channel, inverse)
-    }
-
-    #[inline]
-    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
-        let exponentials = shifted_exponentials::<M, C>(row);
-        let inverse = 1.0 / sum(exponentials);
-        let probabilities = exponentials.map(|exponential| exponential * inverse);
-        // Subtracted from 1 a probability up to a half loses nothing; the most probable may be near 1.
-        let mut complements = probabilities.map(|probability| 1.0 - probability);
-        let most = argmax(probabilities);
-        let mut others = probabilities;
-        if let (Some(own), Some(complement)) = (others.get_mut(most), complements.get_mut(most)) {
-            *own = 0.0;
-            *complement = sum(others);
-        }
-        (probabilities, complements)
     }
 
     #[inline(always)]
@@ -174,22 +143,11 @@ impl Activation for Sigmoid {
     }
 
     #[inline]
-    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
-        row.get(channel).map_or(1.0, |&logit| sigmoid::<M>(logit).1)
-    }
-
-    #[inline]
     fn slope<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
         row.get(channel).map_or(0.0, |&logit| {
             let (probability, complement) = sigmoid::<M>(logit);
             probability * complement
         })
-    }
-
-    #[inline]
-    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
-        let both = row.map(sigmoid::<M>);
-        (both.map(|(probability, _)| probability), both.map(|(_, complement)| complement))
     }
 
     #[inline(always)]
@@ -229,18 +187,8 @@ impl Activation for Probabilities {
     }
 
     #[inline]
-    fn complement<M: Math, const C: usize>(row: [f32; C], channel: usize, _: f32) -> f32 {
-        1.0 - row.get(channel).copied().unwrap_or(0.0)
-    }
-
-    #[inline]
     fn slope<M: Math, const C: usize>(_: [f32; C], _: usize, _: f32) -> f32 {
         1.0
-    }
-
-    #[inline]
-    fn row<M: Math, const C: usize>(row: [f32; C]) -> ([f32; C], [f32; C]) {
-        (row, row.map(|probability| 1.0 - probability))
     }
 
     #[inline(always)]

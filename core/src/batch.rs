@@ -1,7 +1,7 @@
 //! Scores and labels, proven once to fit each other.
 
 use crate::kernel::tile::{IGNORED, LANES};
-use crate::labels::{channel, is_class};
+use crate::labels::{is_class, tally};
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
 
@@ -118,10 +118,8 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         }
         let (mut counts, mut valid) = ([0_u32; C], 0_u32);
         for label in self.labels.from(range.start).take(range.len()).flatten() {
-            valid = valid.wrapping_add(1);
-            if let Some(count) = counts.get_mut(channel::<C>(label)) {
-                *count = count.wrapping_add(1);
-            }
+            // Every label that is not ignored is a class.
+            let _ = tally(label, &mut counts, &mut valid);
         }
         (counts, valid)
     }
@@ -181,12 +179,7 @@ fn count<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) 
     if LANES == 1 {
         for (row, label) in scores.rows(0..labels.len()).zip(labels.from(0)) {
             let Some(label) = label else { continue };
-            match counts.get_mut(channel::<C>(label)) {
-                Some(count) => *count = count.wrapping_add(1),
-                None if C == 1 && label == 0 => {}
-                None => return None,
-            }
-            valid = valid.wrapping_add(1);
+            tally(label, &mut counts, &mut valid)?;
             zero = row.iter().fold(zero, |sum, score| sum + score * 0.0);
         }
         return (zero == 0.0).then_some((counts, valid));

@@ -129,12 +129,7 @@ impl<'a> Labels<'a> {
                 ignored = true;
                 continue;
             }
-            match counts.get_mut(channel::<C>(label)) {
-                Some(count) => *count = count.wrapping_add(1),
-                None if C == 1 && label == 0 => {}
-                None => return None,
-            }
-            *valid = valid.wrapping_add(1);
+            tally(label, counts, valid)?;
         }
         Some(ignored)
     }
@@ -166,6 +161,18 @@ pub(crate) const fn channel<const C: usize>(label: u8) -> usize {
 #[inline]
 pub(crate) const fn is_class<const C: usize>(label: u8) -> bool {
     channel::<C>(label) < C || (C == 1 && label == 0)
+}
+
+/// Counts one label; `None` if it is no class.
+#[inline(always)]
+pub(crate) fn tally<const C: usize>(label: u8, counts: &mut [u32; C], valid: &mut u32) -> Option<()> {
+    match counts.get_mut(channel::<C>(label)) {
+        Some(count) => *count = count.wrapping_add(1),
+        None if C == 1 && label == 0 => {}
+        None => return None,
+    }
+    *valid = valid.wrapping_add(1);
+    Some(())
 }
 
 /// The label of a [channel](Labels::channels).

@@ -67,28 +67,16 @@ pub trait Loss<const C: usize> {
     #[doc(hidden)]
     fn evaluate<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> f32;
 
-    /// The loss; adds `scale` times its gradient. As [`evaluate`](Self::evaluate), and the gradient has the batch's length.
+    /// The loss; adds `scale` times its gradient, or writes it if it is to `SET`. As [`evaluate`](Self::evaluate), and the
+    /// gradient has the batch's length.
     #[doc(hidden)]
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32;
-
-    /// The loss; `grad = scale ·` its gradient. As [`accumulate`](Self::accumulate), but for what the gradient held.
-    #[doc(hidden)]
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> f32 {
-        grad.clear();
-        self.accumulate(batch, scale, grad, scratch)
-    }
 
     /// Words of scratch that a batch of this many pixels needs; at compile time: [`scratch_len`](crate::scratch_len).
     fn scratch_len(&self, pixels: usize) -> usize {
@@ -101,7 +89,7 @@ pub trait Loss<const C: usize> {
     /// [`Error::Length`] if scratch is too short; [`Error::Parameter`]; [`Error::Probability`].
     fn value<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>, scratch: &mut [u32]) -> Result<f32, Error> {
         self.check(batch)?;
-        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
+        let scratch = lend(Self::SCRATCH, batch.pixels(), scratch)?;
         Ok(self.evaluate(batch, scratch))
     }
 
@@ -122,8 +110,8 @@ pub trait Loss<const C: usize> {
         self.check(batch)?;
         check_parameter(Parameter::Scale, &[scale], signed)?;
         check_grad(grad, batch.pixels())?;
-        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
-        Ok(self.accumulate(batch, scale, grad, scratch))
+        let scratch = lend(Self::SCRATCH, batch.pixels(), scratch)?;
+        Ok(self.accumulate::<false, _, _>(batch, scale, grad, scratch))
     }
 
     /// The loss; and `grad = ∂loss/∂scores`.
@@ -138,8 +126,8 @@ pub trait Loss<const C: usize> {
     ) -> Result<f32, Error> {
         self.check(batch)?;
         check_grad(grad, batch.pixels())?;
-        check_scratch(Self::SCRATCH, batch.pixels(), scratch)?;
-        Ok(self.assign(batch, 1.0, grad, scratch))
+        let scratch = lend(Self::SCRATCH, batch.pixels(), scratch)?;
+        Ok(self.accumulate::<true, _, _>(batch, 1.0, grad, scratch))
     }
 }
 
@@ -203,9 +191,10 @@ pub const fn scratch_len<const C: usize, L: Loss<C>>(pixels: usize) -> usize {
     L::SCRATCH.words(pixels)
 }
 
-fn check_scratch(scratch: Scratch, pixels: usize, words: &[u32]) -> Result<(), Error> {
+/// The words of scratch that are asked for, and none past them.
+fn lend(scratch: Scratch, pixels: usize, words: &mut [u32]) -> Result<&mut [u32], Error> {
     let (needed, got) = (scratch.words(pixels), words.len());
-    if needed <= got { Ok(()) } else { Err(Error::Length { buffer: Buffer::Scratch, needed, got }) }
+    words.get_mut(..needed).ok_or(Error::Length { buffer: Buffer::Scratch, needed, got })
 }
 
 /// Takes the first `len` words off `scratch`; none if there are fewer, which the checks have excluded.

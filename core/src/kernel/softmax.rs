@@ -1,14 +1,7 @@
 //! Softmax of pixels, and what the losses on their targets need, in the stable forms.
 
-use crate::kernel::tile::{Lanes, larger, smaller};
+use crate::kernel::tile::{Lanes, as_added, larger, smaller};
 use crate::math::Math;
-
-/// The exponentials of a row, shifted by its largest score: `exp` ≤ 1, the largest being 1.
-#[inline]
-pub(crate) fn shifted_exponentials<M: Math, const C: usize>(row: [f32; C]) -> [f32; C] {
-    let max = largest(row);
-    row.map(|score| M::exp(score - max))
-}
 
 #[inline]
 pub(crate) fn largest<const C: usize>(row: [f32; C]) -> f32 {
@@ -39,6 +32,20 @@ pub(crate) fn largest_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>
         }
     }
     max
+}
+
+/// [`argmax`] of each pixel.
+#[inline(always)]
+pub(crate) fn argmax_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>; C]) -> [u32; L] {
+    let (mut most, mut max) = ([0; L], [f32::NEG_INFINITY; L]);
+    for (scores, class) in scores.iter().zip(0_u32..) {
+        for lane in 0..L {
+            let more = scores[lane] > max[lane];
+            most[lane] = if more { class } else { most[lane] };
+            max[lane] = if more { scores[lane] } else { max[lane] };
+        }
+    }
+    most
 }
 
 /// The softmax of `L` pixels, seen from the target class of each.
@@ -136,11 +143,11 @@ impl<const L: usize> Target<L> {
     pub(crate) fn spread<const C: usize>(&self, targets: &[u32; L], factors: &Lanes<L>, grad: &mut [Lanes<L>; C]) {
         let mut at_target = self.rest;
         for (at_target, factor) in at_target.iter_mut().zip(factors) {
-            *at_target = -(*at_target * *factor);
+            *at_target = as_added(-(*at_target * *factor));
         }
         for (grad, class) in grad.iter_mut().zip(0_u32..) {
             for lane in 0..L {
-                let other = grad[lane] * factors[lane];
+                let other = as_added(grad[lane] * factors[lane]);
                 grad[lane] = if L > 1 && targets[lane] == class { at_target[lane] } else { other };
             }
         }

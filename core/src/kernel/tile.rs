@@ -14,14 +14,6 @@ pub(crate) const IGNORED: u32 = u32::MAX;
 /// One number for each pixel.
 pub(crate) type Lanes<const L: usize> = [f32; L];
 
-/// Writes a function of one number of each pixel.
-#[inline(always)]
-pub(crate) fn map<const L: usize>(out: &mut Lanes<L>, a: &Lanes<L>, f: impl Fn(f32) -> f32) {
-    for (out, a) in out.iter_mut().zip(a) {
-        *out = f(*a);
-    }
-}
-
 /// The larger of two numbers. `f32::max` looks for NaN, and on a Cortex-M4F is a call.
 #[inline(always)]
 pub(crate) const fn larger(a: f32, b: f32) -> f32 {
@@ -32,6 +24,12 @@ pub(crate) const fn larger(a: f32, b: f32) -> f32 {
 #[inline(always)]
 pub(crate) const fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
+}
+
+/// +0 for −0, as of a gradient that is added to 0: one that is written has the same bits.
+#[inline(always)]
+pub(crate) const fn as_added(value: f32) -> f32 {
+    value + 0.0
 }
 
 /// Puts a number of each pixel's own class among those of the others.
@@ -48,4 +46,19 @@ pub(crate) fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labe
             tile[lane] = if labels[lane] == class { own[lane] } else { tile[lane] };
         }
     }
+}
+
+/// The number of each pixel's own class; 0 where it has none.
+#[inline(always)]
+pub(crate) fn at_label<const C: usize, const L: usize>(tile: &[Lanes<L>; C], labels: &[u32; L]) -> Lanes<L> {
+    let mut own = [0.0; L];
+    if let ([label], 1) = (labels.as_slice(), L) {
+        return tile.get(*label as usize).copied().unwrap_or(own);
+    }
+    for (tile, class) in tile.iter().zip(0_u32..) {
+        for lane in 0..L {
+            own[lane] = if labels[lane] == class { tile[lane] } else { own[lane] };
+        }
+    }
+    own
 }

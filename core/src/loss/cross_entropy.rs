@@ -6,7 +6,7 @@ use crate::kernel::softmax::{Target, largest, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
 use crate::kernel::tile::{IGNORED, Lanes, smaller};
 use crate::labels::channel;
-use crate::loss::pixel::{TileLoss, rows};
+use crate::loss::pixel::{TileLoss, confidence_by_tile, rows};
 use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
 use core::marker::PhantomData;
@@ -155,9 +155,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
     }
 
     fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
-        let scores = self.adjusted(row.map(|score| [score]));
-        let ([hit], [miss]) = Target::new::<M, C>(&scores, &[u32::from(label)], &mut [[0.0]; C]).confidence();
-        (hit, miss)
+        confidence_by_tile(self, row, label)
     }
 
     #[inline]
@@ -167,16 +165,13 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        if self.label_smoothing == 0.0 {
+            return target_cross_entropy_of_row::<M, _, C>(self, &self.weights, self.uniform, row, label, scale);
+        }
         let scores = self.adjusted(row.map(|score| [score]));
         let mut grad = [[0.0]; C];
         let target = Target::new::<M, C>(&scores, &[u32::from(label)], &mut grad);
-        let ([rest], [own], [inverse], [odds], [surprise]) =
-            (target.rest, target.own, target.inverse, target.odds, target.surprise::<M>());
-        if self.label_smoothing == 0.0 {
-            let weight = PixelLoss::<C>::weight(self, label);
-            target.spread(&[u32::from(label)], &[scale * weight * inverse], &mut grad);
-            return (weight * surprise, grad.map(|[element]| element));
-        }
+        let ([rest], [own], [inverse], [odds]) = (target.rest, target.own, target.inverse, target.odds);
         let label = usize::from(label);
         let mass = self.mass(label);
         let own_mass = mass.get(label).copied().unwrap_or(0.0);
@@ -203,14 +198,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
 
     #[inline(always)]
     fn confidences<const L: usize>(&self, scores: &[Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
-        let adjusted;
-        let scores = if self.adjusted {
-            adjusted = self.adjusted(*scores);
-            &adjusted
-        } else {
-            scores
-        };
-        Target::new::<M, C>(scores, labels, &mut [[0.0; L]; C]).confidence()
+        self.target(scores, labels, &mut [[0.0; L]; C]).confidence()
     }
 
     const COMMON: bool = true;
@@ -226,14 +214,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
         if self.label_smoothing != 0.0 {
             return rows(self, scores, labels, scale, grad);
         }
-        let adjusted;
-        let scores = if self.adjusted {
-            adjusted = self.adjusted(*scores);
-            &adjusted
-        } else {
-            scores
-        };
-        let target = Target::new::<M, C>(scores, labels, grad);
+        let target = self.target(scores, labels, grad);
         target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad)
     }
 
@@ -243,8 +224,22 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
     }
 }
 
-impl<const C: usize, M> CrossEntropy<C, M> {
-    /// The logits with their addends.
+impl<const C: usize, M: Math> CrossEntropy<C, M> {
+    /// The softmax of the logits with their addends.
+    #[inline(always)]
+    fn target<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> Target<L> {
+        if self.adjusted {
+            Target::new::<M, C>(&self.adjusted(*scores), labels, others)
+        } else {
+            Target::new::<M, C>(scores, labels, others)
+        }
+    }
+
     #[inline(always)]
     fn adjusted<const L: usize>(&self, mut scores: [Lanes<L>; C]) -> [Lanes<L>; C] {
         for (scores, addend) in scores.iter_mut().zip(self.adjustment) {
@@ -315,6 +310,25 @@ pub(crate) fn target_cross_entropy<M: Math, const C: usize, const L: usize>(
         *value *= *weight;
     }
     TileLoss { plain, odds: [0.0; L] }
+}
+
+/// Of a single pixel, by the loss's tile.
+#[inline]
+pub(crate) fn target_cross_entropy_of_row<M: Math, P: PixelLoss<C>, const C: usize>(
+    loss: &P,
+    weights: &[f32; C],
+    uniform: bool,
+    row: [f32; C],
+    label: u8,
+    scale: f32,
+) -> (f32, [f32; C]) {
+    let mut grad = [[0.0]; C];
+    let TileLoss { plain: [mut value], odds: [odds] } =
+        loss.tile(&row.map(|score| [score]), &[u32::from(label)], scale, &mut grad);
+    if let (true, Some(weight)) = (uniform, weights.first()) {
+        value = weight * smaller(M::ln_1p(odds) + value, f32::MAX);
+    }
+    (value, grad.map(|[element]| element))
 }
 
 /// Of the tiles' [`target_cross_entropy`].

@@ -1,12 +1,14 @@
 //! The focal loss: softmax over the classes, and sigmoid.
 
-use super::cross_entropy::{all_equal, target_cross_entropy, target_cross_entropy_of_block, weights_of};
-use super::pixel::TileLoss;
+use super::cross_entropy::{
+    all_equal, target_cross_entropy, target_cross_entropy_of_block, target_cross_entropy_of_row, weights_of,
+};
+use super::pixel::{TileLoss, confidence_by_tile};
 use crate::error::{check_parameter, exponent, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
 use crate::kernel::softmax::{Target, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
-use crate::kernel::tile::{Lanes, map, smaller};
+use crate::kernel::tile::Lanes;
 use crate::labels::channel;
 use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
@@ -103,9 +105,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
     }
 
     fn confidence(&self, row: [f32; C], label: u8) -> (f32, f32) {
-        let scores = row.map(|score| [score]);
-        let ([hit], [miss]) = Target::new::<M, C>(&scores, &[u32::from(label)], &mut [[0.0]; C]).confidence();
-        (hit, miss)
+        confidence_by_tile(self, row, label)
     }
 
     #[inline]
@@ -115,13 +115,8 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
-        let mut grad = [[0.0]; C];
-        let TileLoss { plain: [mut value], odds: [odds] } =
-            self.tile(&row.map(|score| [score]), &[u32::from(label)], scale, &mut grad);
-        if self.gamma == 0.0 && self.uniform {
-            value = PixelLoss::<C>::weight(self, label) * smaller(M::ln_1p(odds) + value, f32::MAX);
-        }
-        (value, grad.map(|[element]| element))
+        let uniform = self.uniform && self.gamma == 0.0;
+        target_cross_entropy_of_row::<M, _, C>(self, &self.alpha, uniform, row, label, scale)
     }
 
     #[inline(always)]
@@ -174,13 +169,15 @@ fn modulation<M: Math>(gamma: f32, hit: f32, miss: f32, surprise: f32) -> (f32, 
 /// [`power`] of each of `L` numbers, the exponent looked at once.
 #[inline(always)]
 fn powers<M: Math, const L: usize>(bases: &Lanes<L>, exponent: f32) -> Lanes<L> {
-    let mut powers = [0.0; L];
+    let mut powers = *bases;
     if exponent == 2.0 {
-        map(&mut powers, bases, |base| base * base);
-    } else if exponent == 1.0 {
-        powers = *bases;
+        for base in &mut powers {
+            *base *= *base;
+        }
     } else {
-        map(&mut powers, bases, |base| power::<M>(base, exponent));
+        for base in &mut powers {
+            *base = power::<M>(*base, exponent);
+        }
     }
     powers
 }

@@ -5,10 +5,10 @@ use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::JaccardIncrements;
 use crate::kernel::order::{key, value};
-use crate::kernel::softmax::argmax;
+use crate::kernel::softmax::{argmax, argmax_of_each, sum};
 use crate::kernel::sort::{Fraction, Key, Radix, Sort, Whole};
 use crate::kernel::sum::Sums;
-use crate::kernel::tile::{IGNORED, LANES, Lanes, put, smaller};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, put, smaller};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
 use crate::{Batch, Buffer, Error, Labels, Loss, Parameter, Scores, ScoresMut, Scratch};
@@ -237,7 +237,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             for ((slot, sample), place) in keys.zip(0..) {
                 *slot = sample.map_or(Fraction::NO_PART, |(row, label)| {
                     let error = if channel::<C>(label) == class {
-                        A::own::<M, C>(row, label).1
+                        A::row::<M, C>(row, label).1
                     } else {
                         A::probability::<M, C>(row, class, Self::inverse(buffers.inverse, place, row, label))
                     };
@@ -258,8 +258,8 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         if let (true, Some(grad)) = (A::COUPLED, grad) {
             let rows = batch.samples(range.clone()).zip(buffers.shared.iter()).map(|(sample, shared)| {
                 let shared = f32::from_bits(*shared);
-                let (row, _) = sample.filter(|_| shared != 0.0)?;
-                Some(A::row::<M, C>(row).0.map(|probability| -(probability * shared)))
+                let (row, label) = sample.filter(|_| shared != 0.0)?;
+                Some(A::row::<M, C>(row, label).0.map(|probability| -(probability * shared)))
             });
             grad.add_rows(range.start, rows);
         }
@@ -347,12 +347,19 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         while start < range.end {
             grad.read(start, &mut tile);
             let steep = tile.as_flattened().iter().fold(0, |any, slope| any | slope.to_bits());
-            if steep << 1 != 0
+            if steep != 0
                 && let (Some(scores), labels) = batch.read(start, range.end, &mut scores)
             {
-                let mut others = [[0.0; LANES]; C];
-                let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut others);
-                chain::<A, C, LANES>(&labels, &others, &hit, &miss, &mut tile);
+                let mut probabilities = [[0.0; LANES]; C];
+                let (hit, _) = A::outcomes::<M, C, LANES>(scores, &labels, &mut probabilities);
+                put(&mut probabilities, &labels, &hit);
+                if A::COUPLED {
+                    through_softmax(scores, &probabilities, &mut tile);
+                } else {
+                    for (slopes, scores) in tile.as_flattened_mut().iter_mut().zip(scores.as_flattened()) {
+                        *slopes = as_added(*slopes * A::slope::<M, 1>([*scores], 0, 1.0));
+                    }
+                }
                 grad.write(start, &tile);
             }
             start = start.wrapping_add(LANES);
@@ -387,8 +394,12 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             if A::COUPLED && class == argmax(row) {
                 // The most probable class shares its part at once, times 1 − p: added to the sum below and taken off
                 // again times p it would cancel, and where p is near 1 leave four digits of seven.
-                let (probabilities, _) = A::row::<M, C>(row);
-                let rest = A::complement::<M, C>(row, class, inverse);
+                let (probabilities, _) = A::row::<M, C>(row, label);
+                let mut others = probabilities;
+                if let Some(own) = others.get_mut(class) {
+                    *own = 0.0;
+                }
+                let rest = sum(others);
                 for (channel, probability) in probabilities.into_iter().enumerate() {
                     if let Some(element) = grad.element_mut(pixel, channel) {
                         *element += addend * if channel == class { rest } else { -probability };
@@ -431,23 +442,16 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
         self.run(batch, 0.0, None::<&mut [[f32; C]]>, scratch)
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
-        self.run(batch, scale, Some(grad), scratch)
-    }
-
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> f32 {
+        if !SET {
+            return self.run(batch, scale, Some(grad), scratch);
+        }
         batch.mean_over_groups(self.per_image, |range, groups| {
             let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
             self.write_group(batch, range, scale / groups, grad, &mut buffers)
@@ -455,51 +459,34 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
     }
 }
 
-/// The gradient through the activation, in place of ∂L/∂p, of which every other pixel's may be 0.
+/// The gradient through a softmax, in place of ∂L/∂p: what [`Lovasz::scatter`] adds class by class, with the same bits.
 #[inline(always)]
-fn chain<A: Activation, const C: usize, const L: usize>(
-    labels: &[u32; L],
-    others: &[Lanes<L>; C],
-    hit: &Lanes<L>,
-    miss: &Lanes<L>,
+fn through_softmax<const C: usize, const L: usize>(
+    scores: &[Lanes<L>; C],
+    probabilities: &[Lanes<L>; C],
     tile: &mut [Lanes<L>; C],
 ) {
-    let (mut base, mut shared, mut own) = ([0.0; L], [0.0; L], [0.0; L]);
-    for (tile, class) in tile.iter().zip(0_u32..) {
+    let most = argmax_of_each(scores);
+    let (mut largest, mut shared, mut rest) = ([0.0; L], [0.0; L], [0.0; L]);
+    for ((tile, probabilities), class) in tile.iter_mut().zip(probabilities).zip(0_u32..) {
         for lane in 0..L {
-            own[lane] = if labels[lane] == class { tile[lane] } else { own[lane] };
+            let is_most = most[lane] == class;
+            let addend = tile[lane] * probabilities[lane];
+            tile[lane] = addend;
+            largest[lane] = if is_most { addend } else { largest[lane] };
+            shared[lane] += if is_most { 0.0 } else { addend };
+            rest[lane] += if is_most { 0.0 } else { probabilities[lane] };
         }
     }
-    if A::COUPLED {
-        // All may be shifted together, since a softmax does not feel it: to 0 at the most probable class, where the
-        // difference would cancel.
-        base = own;
-        if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
-            let mut most = *hit;
-            for (slopes, others) in tile.iter().zip(others) {
-                for lane in 0..L {
-                    let more = others[lane] > most[lane];
-                    base[lane] = if more { slopes[lane] } else { base[lane] };
-                    most[lane] = if more { others[lane] } else { most[lane] };
-                }
-            }
-        }
+    for ((tile, probabilities), class) in tile.iter_mut().zip(probabilities).zip(0_u32..) {
         for lane in 0..L {
-            shared[lane] = hit[lane] * (own[lane] - base[lane]);
-        }
-        for (slopes, others) in tile.iter().zip(others) {
-            for lane in 0..L {
-                shared[lane] += others[lane] * (slopes[lane] - base[lane]);
-            }
-        }
-    }
-    for ((tile, others), class) in tile.iter_mut().zip(others).zip(0_u32..) {
-        for lane in 0..L {
-            let is_own = labels[lane] == class;
-            let local =
-                if is_own { A::local(hit[lane], miss[lane]) } else { A::local(others[lane], 1.0 - others[lane]) };
-            let value = local * ((tile[lane] - base[lane]) - shared[lane]);
-            tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
+            let probability = probabilities[lane];
+            let with_largest = if most[lane] == class {
+                largest[lane] * rest[lane]
+            } else {
+                tile[lane] + largest[lane] * -probability
+            };
+            tile[lane] = as_added(with_largest - probability * shared[lane]);
         }
     }
 }
@@ -657,13 +644,16 @@ impl<R: Sort, M: Math> Loss<1> for LovaszHinge<R, M> {
         self.run(batch, 0.0, None::<&mut [[f32; 1]]>, scratch)
     }
 
-    fn accumulate<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
         &self,
         batch: &Batch<'_, S, 1>,
         scale: f32,
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
+        if SET {
+            grad.clear();
+        }
         self.run(batch, scale, Some(grad), scratch)
     }
 }

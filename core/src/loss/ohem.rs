@@ -367,7 +367,7 @@ impl<L> Ohem<L> {
         L: PixelLoss<C>,
     {
         self.check(batch)?;
-        super::check_scratch(<Self as Loss<C>>::SCRATCH, batch.pixels(), scratch)?;
+        let scratch = super::lend(<Self as Loss<C>>::SCRATCH, batch.pixels(), scratch)?;
         let mut kept = 0_u32;
         batch.mean_over_groups(self.per_image, |range, _| {
             let mined = self.mine(batch, range, scratch);
@@ -390,23 +390,13 @@ impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
         self.run::<false, C, S, [[f32; C]]>(batch, 0.0, None, scratch)
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
-        self.run::<false, C, S, G>(batch, scale, Some(grad), scratch)
-    }
-
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> f32 {
-        self.run::<true, C, S, G>(batch, scale, Some(grad), scratch)
+        self.run::<SET, C, S, G>(batch, scale, Some(grad), scratch)
     }
 }

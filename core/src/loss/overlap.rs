@@ -4,7 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, put};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, at_label, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -520,9 +520,10 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
 
     /// The gradient of a tile, in place of the probabilities that are not the pixels' own.
     #[inline(always)]
-    fn chain<const L: usize>(
+    fn differentiate<const L: usize>(
         &self,
         slopes: &[Slopes; C],
+        scores: &[Lanes<L>; C],
         labels: &[u32; L],
         hit: &Lanes<L>,
         miss: &Lanes<L>,
@@ -557,19 +558,20 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             }
             for (tile, [u, v]) in tile.iter().zip(affine) {
                 for lane in 0..L {
-                    shared[lane] += tile[lane] * (u + v * tile[lane] - base[lane]);
+                    shared[lane] += tile[lane] * ((u + v * tile[lane]) - base[lane]);
                 }
             }
         }
         let mut at_label = [0.0; L];
         for lane in 0..L {
-            at_label[lane] = A::local(hit[lane], miss[lane]) * ((own[lane] - base[lane]) - shared[lane]);
+            let slope = (own[lane] - base[lane]) - shared[lane];
+            at_label[lane] = as_added(A::local(hit[lane], miss[lane]) * slope);
         }
-        for ((tile, [u, v]), class) in tile.iter_mut().zip(affine).zip(0_u32..) {
+        for (((tile, scores), [u, v]), class) in tile.iter_mut().zip(scores).zip(affine).zip(0_u32..) {
             for lane in 0..L {
                 let probability = tile[lane];
-                let other =
-                    A::local(probability, 1.0 - probability) * ((u + v * probability - base[lane]) - shared[lane]);
+                let local = if A::COUPLED { probability } else { A::slope::<M, 1>([scores[lane]], 0, 1.0) };
+                let other = as_added(local * (((u + v * probability) - base[lane]) - shared[lane]));
                 let value = if L > 1 && labels[lane] == class { at_label[lane] } else { other };
                 tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
             }
@@ -626,19 +628,18 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             let mut start = range.start;
             while start < range.end {
                 let (scores, labels) = batch.read(start, range.end, &mut scores);
-                let (hit, miss) = match scores {
-                    None => {
-                        tile = [[0.0; LANES]; C];
-                        ([0.0; LANES], [0.0; LANES])
+                match scores {
+                    None => tile = [[0.0; LANES]; C],
+                    Some(scores) => {
+                        let (hit, miss) = if keep {
+                            grad.read(start, &mut tile);
+                            take(&mut tile, &labels)
+                        } else {
+                            let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
+                            (hit, if A::COUPLED { sum_of_each(&tile) } else { miss })
+                        };
+                        self.differentiate(&slopes, scores, &labels, &hit, &miss, &mut tile);
                     }
-                    Some(_) if keep => {
-                        grad.read(start, &mut tile);
-                        take(&mut tile, &labels)
-                    }
-                    Some(scores) => A::outcomes::<M, C, LANES>(scores, &labels, &mut tile),
-                };
-                if scores.is_some() {
-                    self.chain(&slopes, &labels, &hit, &miss, &mut tile);
                 }
                 if SET {
                     // What lies past the end is another group's, and written in its turn.
@@ -653,26 +654,36 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     }
 }
 
-/// Takes out the probability of each pixel's own class: p, and 1 − p as the sum of the others.
+/// Takes out the probability of each pixel's own class: p, and 1 − p as [`sum_of_each`] of the others.
 #[inline(always)]
 fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
-    let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
-    if let ([label], [hit]) = (labels.as_slice(), hit.as_mut_slice())
-        && let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice())
-    {
-        *hit = core::mem::take(slot);
+    if L == 1 {
+        let hit = at_label(tile, labels);
+        put(tile, labels, &[0.0; L]);
+        return (hit, sum_of_each(tile));
     }
+    let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
     for (tile, class) in tile.iter_mut().zip(0_u32..) {
         for lane in 0..L {
-            if L > 1 {
-                let own = labels[lane] == class;
-                hit[lane] = if own { tile[lane] } else { hit[lane] };
-                tile[lane] = if own { 0.0 } else { tile[lane] };
-            }
+            let own = labels[lane] == class;
+            hit[lane] = if own { tile[lane] } else { hit[lane] };
+            tile[lane] = if own { 0.0 } else { tile[lane] };
             miss[lane] += tile[lane];
         }
     }
     (hit, miss)
+}
+
+/// The sum over the classes, in order, of each pixel.
+#[inline(always)]
+fn sum_of_each<const C: usize, const L: usize>(tile: &[Lanes<L>; C]) -> Lanes<L> {
+    let mut sums = [0.0; L];
+    for tile in tile {
+        for (sum, value) in sums.iter_mut().zip(tile) {
+            *sum += *value;
+        }
+    }
+    sums
 }
 
 impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
@@ -690,23 +701,13 @@ impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
         self.run::<false, _, [[f32; C]]>(batch, 0.0, None)
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        self.run::<false, _, _>(batch, scale, Some(grad))
-    }
-
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        _: &mut [u32],
-    ) -> f32 {
-        self.run::<true, _, _>(batch, scale, Some(grad))
+        self.run::<SET, _, _>(batch, scale, Some(grad))
     }
 }

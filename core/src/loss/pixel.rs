@@ -3,7 +3,7 @@
 use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added};
 use crate::labels::label;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 use core::ops::Range;
@@ -115,8 +115,8 @@ pub trait PixelLoss<const C: usize> {
         (hit, miss)
     }
 
-    /// [`pixel_grad`](Self::pixel_grad) of `L` pixels. Of those that are ignored the scores are 0 and the gradient is to
-    /// be 0.
+    /// [`pixel_grad`](Self::pixel_grad) of `L` pixels, +0 for −0. Of those that are ignored the scores are 0 and the gradient
+    /// is to be 0.
     #[doc(hidden)]
     #[inline(always)]
     fn tile<const L: usize>(
@@ -162,24 +162,14 @@ impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
         of_batch::<false, _, _, _, [[f32; C]]>(self, batch, 0.0, None)
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
         grad: &mut G,
         _: &mut [u32],
     ) -> f32 {
-        of_batch::<false, _, _, _, _>(self, batch, scale, Some(grad))
-    }
-
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        _: &mut [u32],
-    ) -> f32 {
-        of_batch::<true, _, _, _, _>(self, batch, scale, Some(grad))
+        of_batch::<SET, _, _, _, _>(self, batch, scale, Some(grad))
     }
 }
 
@@ -199,11 +189,17 @@ pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
             (*value, row) = loss.pixel_grad(scores.map(|scores| scores[lane]), label::<C>(*channel), scale);
         }
         for (grad, element) in grad.iter_mut().zip(row) {
-            // +0 for −0, as where it is added.
-            grad[lane] = element + 0.0;
+            grad[lane] = as_added(element);
         }
     }
     losses
+}
+
+/// [`PixelLoss::confidence`] of a loss that has its own [`PixelLoss::confidences`].
+#[inline]
+pub(crate) fn confidence_by_tile<const C: usize>(loss: &impl PixelLoss<C>, row: [f32; C], label: u8) -> (f32, f32) {
+    let ([hit], [miss]) = loss.confidences(&row.map(|score| [score]), &[u32::from(label)]);
+    (hit, miss)
 }
 
 /// The loss of a batch; its gradient is added to `grad`, or written if it is to `SET`.

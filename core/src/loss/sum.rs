@@ -37,7 +37,7 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         total(a * first.evaluate(batch, scratch), b * second.evaluate(batch, scratch))
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         scale: f32,
@@ -45,20 +45,8 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         scratch: &mut [u32],
     ) -> f32 {
         let Self((a, first), (b, second)) = self;
-        let first = a * first.accumulate(batch, bounded(scale * a), grad, scratch);
-        total(first, b * second.accumulate(batch, bounded(scale * b), grad, scratch))
-    }
-
-    fn assign<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        &self,
-        batch: &Batch<'_, S, C>,
-        scale: f32,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> f32 {
-        let Self((a, first), (b, second)) = self;
-        let first = a * first.assign(batch, bounded(scale * a), grad, scratch);
-        total(first, b * second.accumulate(batch, bounded(scale * b), grad, scratch))
+        let first = a * first.accumulate::<SET, _, _>(batch, bounded(scale * a), grad, scratch);
+        total(first, b * second.accumulate::<false, _, _>(batch, bounded(scale * b), grad, scratch))
     }
 }
 

@@ -34,13 +34,16 @@ impl<const C: usize> Loss<C> for BigScratch {
         Self::fill(batch.pixels(), scratch)
     }
 
-    fn accumulate<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    fn accumulate<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         _: f32,
-        _: &mut G,
+        grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
+        if SET {
+            grad.clear();
+        }
         Self::fill(batch.pixels(), scratch)
     }
 }
