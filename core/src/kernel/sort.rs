@@ -53,7 +53,7 @@ impl Key for Whole {
     }
 }
 
-/// The element is the bits of a float in `0..=1`, and counts in steps of 2⁻²⁴: no less than the rounding of a softmax.
+/// The element is the bits of a float in `0..=1`, and counts in steps of 2⁻²⁴, about the rounding of a softmax.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub(crate) struct Fraction;
@@ -71,7 +71,7 @@ impl Key for Fraction {
     }
 }
 
-/// Radix sort: four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
+/// Radix sort: two to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Radix;
