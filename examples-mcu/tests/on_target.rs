@@ -200,7 +200,7 @@ mod tests {
         assert_eq!((dirty.to_bits(), bits(&again)), (value.to_bits(), bits(&gradient)), "what scratch holds matters");
 
         let mut untouched = [[9.0; FEATURES]; PIXELS];
-        let too_few = PixelContrast::<scarce::Libm>::scratch_len(PIXELS - 1) - 1;
+        let too_few = <PixelContrast>::scratch_len(PIXELS - 1) - 1;
         assert!(run(&mut untouched, &mut [0; SCRATCH][..too_few]).is_err());
         let mut broken = rows;
         broken[3][1] = f32::NAN;

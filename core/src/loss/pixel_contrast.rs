@@ -7,7 +7,7 @@ use crate::kernel::dot::{add_scaled, dot};
 use crate::kernel::select::COUNTERS;
 use crate::kernel::sigmoid::{sigmoid, softplus};
 use crate::kernel::sum::Sums;
-use crate::math::{Libm, Math};
+use crate::math::{Fast, Math};
 use crate::memory::Component;
 use crate::sample::{Keys, Kind, Pairs};
 use crate::scores::check_grad;
@@ -181,7 +181,7 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 #[doc(alias = "InfoNCE")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct PixelContrast<M = Libm> {
+pub struct PixelContrast<M = Fast> {
     temperature: f32,
     base_temperature: Option<f32>,
     normalizing: bool,
