@@ -21,7 +21,9 @@ mod tests {
     const PIXELS: usize = 12;
     const CLASSES: usize = 3;
     const FEATURES: usize = 4;
+    /// One such array is on the stack at a time: what is static leaves it some 9 KB.
     const SCRATCH: usize = 1024;
+    const UNTOUCHED: u32 = 0xA5A5_A5A5;
 
     const IGNORED: u8 = 255;
     const UNLABELLED: usize = 7;
@@ -80,22 +82,24 @@ mod tests {
         let logits = rows::<CLASSES>();
         let batch = Batch::new(&logits, labels(&LABELS)).expect("good data");
         let mut gradient = [[9.0; CLASSES]; PIXELS];
-        let value = loss.value_and_grad(&batch, &mut gradient, &mut [0; SCRATCH]).expect("good data");
+        let scratch = &mut [0; SCRATCH];
+        let value = loss.value_and_grad(&batch, &mut gradient, scratch).expect("good data");
 
         assert_not_flat(&gradient);
         assert_slopes(&logits, &gradient, |logits| {
             let batch = Batch::new(logits, labels(&LABELS)).expect("finite still");
-            loss.value(&batch, &mut [0; SCRATCH]).expect("good data")
+            loss.value(&batch, scratch).expect("good data")
         });
         assert_eq!(gradient[UNLABELLED].map(f32::to_bits), [0; CLASSES], "an ignored pixel");
 
         let mut again = [[0.0; CLASSES]; PIXELS];
-        let dirty = loss.value_and_grad(&batch, &mut again, &mut [u32::MAX; SCRATCH]).expect("good data");
+        scratch.fill(u32::MAX);
+        let dirty = loss.value_and_grad(&batch, &mut again, scratch).expect("good data");
         assert_eq!((dirty.to_bits(), bits(&again)), (value.to_bits(), bits(&gradient)), "what scratch holds matters");
 
-        equal_bits_from_planes(&loss, &logits, value, &gradient);
-        nothing_to_learn_without_labels(&loss, &logits);
-        an_error_writes_nothing(&loss, &logits);
+        equal_bits_from_planes(&loss, &logits, value, &gradient, scratch);
+        nothing_to_learn_without_labels(&loss, &logits, scratch);
+        an_error_writes_nothing(&loss, &logits, scratch);
     }
 
     fn equal_bits_from_planes<L: Loss<CLASSES>>(
@@ -103,6 +107,7 @@ mod tests {
         logits: &[[f32; CLASSES]; PIXELS],
         value: f32,
         gradient: &[[f32; CLASSES]; PIXELS],
+        scratch: &mut [u32; SCRATCH],
     ) {
         let mut planes = [0.0; CLASSES * PIXELS];
         for (pixel, row) in logits.iter().enumerate() {
@@ -114,7 +119,7 @@ mod tests {
         let mut plane_gradient = [0.0; CLASSES * PIXELS];
         let mut view = PlanesMut::<CLASSES>::new(&mut plane_gradient, 1).expect("the length fits");
         let batch = Batch::new(&planes, labels(&LABELS)).expect("good data");
-        let same = loss.value_and_grad(&batch, &mut view, &mut [0; SCRATCH]).expect("good data");
+        let same = loss.value_and_grad(&batch, &mut view, scratch).expect("good data");
         assert_eq!(same.to_bits(), value.to_bits(), "value from planes");
         for (place, entry) in plane_gradient.iter().enumerate() {
             let (channel, pixel) = (place / PIXELS, place % PIXELS);
@@ -122,14 +127,22 @@ mod tests {
         }
     }
 
-    fn nothing_to_learn_without_labels<L: Loss<CLASSES>>(loss: &L, logits: &[[f32; CLASSES]; PIXELS]) {
+    fn nothing_to_learn_without_labels<L: Loss<CLASSES>>(
+        loss: &L,
+        logits: &[[f32; CLASSES]; PIXELS],
+        scratch: &mut [u32; SCRATCH],
+    ) {
         let batch = Batch::new(logits, labels(&[IGNORED; PIXELS])).expect("no pixel is looked at");
         let mut gradient = [[9.0; CLASSES]; PIXELS];
-        assert_eq!(loss.value_and_grad(&batch, &mut gradient, &mut [0; SCRATCH]), Ok(0.0));
+        assert_eq!(loss.value_and_grad(&batch, &mut gradient, scratch), Ok(0.0));
         assert_eq!(gradient, [[0.0; CLASSES]; PIXELS]);
     }
 
-    fn an_error_writes_nothing<L: Loss<CLASSES>>(loss: &L, logits: &[[f32; CLASSES]; PIXELS]) {
+    fn an_error_writes_nothing<L: Loss<CLASSES>>(
+        loss: &L,
+        logits: &[[f32; CLASSES]; PIXELS],
+        scratch: &mut [u32; SCRATCH],
+    ) {
         let mut classes = LABELS;
         classes[5] = CLASSES as u8;
         let refused = Batch::new(logits, labels(&classes)).err();
@@ -141,15 +154,16 @@ mod tests {
 
         let batch = Batch::new(logits, labels(&LABELS)).expect("good data");
         let mut short = [[9.0; CLASSES]; PIXELS - 1];
-        let mut scratch = [0xA5A5_A5A5; SCRATCH];
-        assert!(loss.value_and_grad(&batch, &mut short, &mut scratch).is_err());
-        assert_eq!((short, scratch), ([[9.0; CLASSES]; PIXELS - 1], [0xA5A5_A5A5; SCRATCH]), "a short gradient");
+        scratch.fill(UNTOUCHED);
+        assert!(loss.value_and_grad(&batch, &mut short, scratch).is_err());
+        assert_eq!(short, [[9.0; CLASSES]; PIXELS - 1], "a short gradient");
 
         if let Some(too_few) = loss.scratch_len(PIXELS).checked_sub(1) {
             let mut gradient = [[9.0; CLASSES]; PIXELS];
             assert!(loss.value_and_grad(&batch, &mut gradient, &mut scratch[..too_few]).is_err());
-            assert_eq!((gradient, scratch), ([[9.0; CLASSES]; PIXELS], [0xA5A5_A5A5; SCRATCH]), "short scratch");
+            assert_eq!(gradient, [[9.0; CLASSES]; PIXELS], "short scratch");
         }
+        assert!(scratch.iter().all(|&word| word == UNTOUCHED), "scratch");
     }
 
     #[test]
@@ -183,35 +197,36 @@ mod tests {
         let rows = rows::<FEATURES>();
         let embeddings = Embeddings::new(&rows, labels(&LABELS)).expect("good data");
         let mut gradient = [[9.0; FEATURES]; PIXELS];
+        let scratch = &mut [0; SCRATCH];
         let run = |gradient: &mut _, scratch: &mut [u32]| {
             loss.value_and_grad(&embeddings, Within, &mut All, gradient, scratch)
         };
-        let value = run(&mut gradient, &mut [0; SCRATCH]).expect("good data");
+        let value = run(&mut gradient, scratch).expect("good data");
 
         assert_not_flat(&gradient);
         assert_slopes(&rows, &gradient, |rows| {
             let embeddings = Embeddings::new(rows, labels(&LABELS)).expect("finite still");
-            loss.value(&embeddings, Within, &mut All, &mut [0; SCRATCH]).expect("good data")
+            loss.value(&embeddings, Within, &mut All, scratch).expect("good data")
         });
         assert_eq!(gradient[UNLABELLED].map(f32::to_bits), [0; FEATURES], "an ignored pixel");
 
         let mut again = [[0.0; FEATURES]; PIXELS];
-        let dirty = run(&mut again, &mut [u32::MAX; SCRATCH]).expect("good data");
+        scratch.fill(u32::MAX);
+        let dirty = run(&mut again, scratch).expect("good data");
         assert_eq!((dirty.to_bits(), bits(&again)), (value.to_bits(), bits(&gradient)), "what scratch holds matters");
 
         let mut untouched = [[9.0; FEATURES]; PIXELS];
         let too_few = <PixelContrast>::scratch_len(PIXELS - 1) - 1;
-        assert!(run(&mut untouched, &mut [0; SCRATCH][..too_few]).is_err());
+        assert!(run(&mut untouched, &mut scratch[..too_few]).is_err());
         let mut broken = rows;
         broken[3][1] = f32::NAN;
-        let refused = Embeddings::new(&broken, labels(&LABELS)).and_then(|embeddings| {
-            loss.value_and_grad(&embeddings, Within, &mut All, &mut untouched, &mut [0; SCRATCH])
-        });
+        let refused = Embeddings::new(&broken, labels(&LABELS))
+            .and_then(|embeddings| loss.value_and_grad(&embeddings, Within, &mut All, &mut untouched, scratch));
         assert_eq!(refused, Err(Error::Embedding { pixel: 3 }));
         assert_eq!(untouched, [[9.0; FEATURES]; PIXELS], "an error");
 
         let none = Embeddings::new(&rows, labels(&[IGNORED; PIXELS])).expect("no row is looked at");
-        assert_eq!(loss.value_and_grad(&none, Within, &mut All, &mut gradient, &mut [0; SCRATCH]), Ok(0.0));
+        assert_eq!(loss.value_and_grad(&none, Within, &mut All, &mut gradient, scratch), Ok(0.0));
         assert_eq!(gradient, [[0.0; FEATURES]; PIXELS]);
     }
 
