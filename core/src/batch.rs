@@ -140,6 +140,12 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
 }
 
 impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
+    /// The scores of a range, if each pixel's lie side by side.
+    #[inline(always)]
+    pub(crate) fn rows_of(&self, range: Range<usize>) -> Option<&[[f32; C]]> {
+        self.scores.rows_slice(range)
+    }
+
     /// The `L` pixels from `start` on, up to `end`: their scores, which are 0 where ignored and are kept in `tile` where they
     /// do not lie side by side, `None` if all are ignored; and their channels, [`IGNORED`] where ignored.
     #[inline(always)]

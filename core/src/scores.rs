@@ -37,6 +37,12 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     #[doc(hidden)]
     fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32;
 
+    /// A range of pixels, if each pixel's scores lie side by side.
+    #[doc(hidden)]
+    fn rows_slice(&self, _: Range<usize>) -> Option<&[[f32; C]]> {
+        None
+    }
+
     /// One pixel as a tile, where its scores lie side by side.
     #[doc(hidden)]
     fn pixel<const L: usize>(&self, _: usize) -> Option<&[[f32; L]; C]> {
@@ -55,6 +61,12 @@ pub trait ScoresMut<const C: usize>: Scores<C> {
     /// Adds one row to each pixel from `start` on, as long as both last; a `None` leaves its pixel untouched.
     #[doc(hidden)]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>);
+
+    /// A range of pixels, if each pixel's elements lie side by side.
+    #[doc(hidden)]
+    fn rows_mut(&mut self, _: Range<usize>) -> Option<&mut [[f32; C]]> {
+        None
+    }
 
     /// One pixel as a tile, where its elements lie side by side.
     #[doc(hidden)]
@@ -117,6 +129,11 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
     }
 
     #[inline(always)]
+    fn rows_slice(&self, range: Range<usize>) -> Option<&[[f32; C]]> {
+        self.get(range)
+    }
+
+    #[inline(always)]
     fn pixel<const L: usize>(&self, pixel: usize) -> Option<&[[f32; L]; C]> {
         self.get(pixel)?.as_chunks::<L>().0.first_chunk::<C>()
     }
@@ -151,6 +168,11 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn rows_mut(&mut self, range: Range<usize>) -> Option<&mut [[f32; C]]> {
+        self.get_mut(range)
     }
 
     #[inline(always)]
@@ -232,6 +254,11 @@ impl<const C: usize, const P: usize> Scores<C> for [[f32; C]; P] {
     }
 
     #[inline(always)]
+    fn rows_slice(&self, range: Range<usize>) -> Option<&[[f32; C]]> {
+        self.get(range)
+    }
+
+    #[inline(always)]
     fn pixel<const L: usize>(&self, pixel: usize) -> Option<&[[f32; L]; C]> {
         self.as_slice().pixel(pixel)
     }
@@ -246,6 +273,11 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     #[inline]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>) {
         self.as_mut_slice().add_rows(start, rows);
+    }
+
+    #[inline(always)]
+    fn rows_mut(&mut self, range: Range<usize>) -> Option<&mut [[f32; C]]> {
+        self.get_mut(range)
     }
 
     #[inline(always)]

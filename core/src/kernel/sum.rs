@@ -105,6 +105,58 @@ impl BlockSum {
     }
 }
 
+/// A [`BlockSum`] for each of `C` classes.
+///
+/// The classes lie side by side: a pixel adds to all of them from one address on.
+#[derive(Clone, Copy)]
+pub(crate) struct ClassSums<const C: usize>([[f32; C]; SUMS]);
+
+impl<const C: usize> ClassSums<C> {
+    pub(crate) const ZERO: Self = Self([[0.0; C]; SUMS]);
+
+    /// Adds the values of one pixel.
+    #[inline(always)]
+    pub(crate) fn add_row(&mut self, place: usize, values: impl Iterator<Item = f32>) {
+        for (sum, value) in self.0[place % SUMS].iter_mut().zip(values) {
+            *sum += value;
+        }
+    }
+
+    /// Adds one pixel's value to one class; to none if it is no class.
+    #[inline(always)]
+    pub(crate) fn add_one(&mut self, place: usize, class: usize, value: f32) {
+        if let Some(sum) = self.0[place % SUMS].get_mut(class) {
+            *sum += value;
+        }
+    }
+
+    /// Adds the values of `L` pixels, a multiple of 8, to one class.
+    #[inline(always)]
+    pub(crate) fn add<const L: usize>(&mut self, class: usize, values: &[f32; L]) {
+        let mut sums = self.0.map(|sums| sums.get(class).copied().unwrap_or(0.0));
+        for values in values.as_chunks::<SUMS>().0 {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+        for (slot, sum) in self.0.iter_mut().zip(sums) {
+            if let Some(slot) = slot.get_mut(class) {
+                *slot = sum;
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> [f32; C] {
+        self.0.iter().fold([0.0; C], |mut totals, sums| {
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total += sum;
+            }
+            totals
+        })
+    }
+}
+
 /// Σ ln(1 + x) of a block of pixels, as eight logarithms of products: 1 + X = Π (1 + x) over every eighth pixel.
 ///
 /// X is kept, not 1 + X, so that nothing is lost however small the x. A logarithm costs as much as an exponential, and of

@@ -14,6 +14,18 @@ pub(crate) const IGNORED: u32 = u32::MAX;
 /// One number for each pixel.
 pub(crate) type Lanes<const L: usize> = [f32; L];
 
+/// A row as a tile of one pixel; there is always one.
+#[inline(always)]
+pub(crate) fn as_tile<const C: usize>(row: &[f32; C]) -> Option<&[Lanes<1>; C]> {
+    row.as_chunks().0.first_chunk()
+}
+
+/// As [`as_tile`].
+#[inline(always)]
+pub(crate) fn as_tile_mut<const C: usize>(row: &mut [f32; C]) -> Option<&mut [Lanes<1>; C]> {
+    row.as_chunks_mut().0.first_chunk_mut()
+}
+
 /// The larger of two numbers. `f32::max` looks for NaN, and on a Cortex-M4F is a call.
 #[inline(always)]
 pub(crate) const fn larger(a: f32, b: f32) -> f32 {

@@ -3,8 +3,8 @@
 use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
-use crate::kernel::sum::{BLOCK, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, at_label, put};
+use crate::kernel::sum::{BLOCK, ClassSums, Total};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, as_tile, as_tile_mut, at_label, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -311,6 +311,46 @@ impl Outcomes {
     const ZERO: Self = Self { hit: 0.0, false_positive: 0.0, false_negative: 0.0, truth: 0.0 };
 }
 
+/// TP, FP and FN of each class over a block of pixels.
+#[derive(Clone, Copy)]
+struct Sums<const C: usize> {
+    hits: ClassSums<C>,
+    false_positives: ClassSums<C>,
+    misses: ClassSums<C>,
+}
+
+impl<const C: usize> Sums<C> {
+    const ZERO: Self = Self { hits: ClassSums::ZERO, false_positives: ClassSums::ZERO, misses: ClassSums::ZERO };
+}
+
+/// TP, FP and FN of each class over all blocks.
+struct Totals<const C: usize>([[Total; C]; 3]);
+
+impl<const C: usize> Totals<C> {
+    const ZERO: Self = Self([[Total::ZERO; C]; 3]);
+
+    #[inline(never)]
+    fn add(&mut self, Sums { hits, false_positives, misses }: &Sums<C>) {
+        for (totals, sums) in self.0.iter_mut().zip([hits, false_positives, misses]) {
+            for (total, sum) in totals.iter_mut().zip(sums.get()) {
+                total.add(sum);
+            }
+        }
+    }
+
+    fn outcomes(&self, truth: [u32; C]) -> [Outcomes; C] {
+        let Self([hits, false_positives, misses]) = self;
+        let mut outcomes = truth.map(|count| Outcomes { truth: count as f32, ..Outcomes::ZERO });
+        for (((outcomes, hit), false_positive), miss) in outcomes.iter_mut().zip(hits).zip(false_positives).zip(misses)
+        {
+            outcomes.hit = hit.get();
+            outcomes.false_positive = false_positive.get();
+            outcomes.false_negative = miss.get();
+        }
+        outcomes
+    }
+}
+
 /// ∂L/∂TP, ∂L/∂FP and ∂L/∂FN of one class.
 #[derive(Clone, Copy)]
 struct Slopes {
@@ -442,11 +482,11 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         if valid == 0 {
             return None;
         }
-        let mut totals = [[Total::ZERO; 3]; C];
+        let mut totals = Totals::ZERO;
         let (mut scores, mut others) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
         let mut block = range.start;
         while block < range.end {
-            let mut sums = [[BlockSum::ZERO; 3]; C];
+            let mut sums = Sums::ZERO;
             let mut place = 0;
             while place < BLOCK && block.wrapping_add(place) < range.end {
                 let start = block.wrapping_add(place);
@@ -460,48 +500,43 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                 }
                 place = place.wrapping_add(LANES);
             }
-            for (totals, sums) in totals.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-                totals.add(sums.get());
-            }
+            totals.add(&sums);
             block = block.wrapping_add(BLOCK);
         }
-        let mut outcomes = truth.map(|count| Outcomes { truth: count as f32, ..Outcomes::ZERO });
-        for (outcomes, [hit, false_positive, false_negative]) in outcomes.iter_mut().zip(totals) {
-            let (hit, false_positive, false_negative) = (hit.get(), false_positive.get(), false_negative.get());
-            *outcomes = Outcomes { hit, false_positive, false_negative, ..*outcomes };
-        }
-        Some(outcomes)
+        Some(totals.outcomes(truth))
     }
 
     /// Adds the TP, FP and FN of a tile.
     #[inline(always)]
     fn add<const L: usize>(
         &self,
-        sums: &mut [[BlockSum; 3]; C],
+        sums: &mut Sums<C>,
         place: usize,
         labels: &[u32; L],
         others: &[Lanes<L>; C],
         hit: &Lanes<L>,
         miss: &Lanes<L>,
     ) {
+        if let ([label], [hit], [miss]) = (labels.as_slice(), hit.as_slice(), miss.as_slice()) {
+            let (class, others) = (*label as usize, others.as_flattened().iter());
+            sums.hits.add_one(place, class, *hit);
+            sums.misses.add_one(place, class, self.power(*miss));
+            // The exponent is looked at once, not for each class.
+            if self.squared {
+                sums.false_positives.add_row(place, others.map(|other| *other * *other));
+            } else {
+                sums.false_positives.add_row(place, others.copied());
+            }
+            return;
+        }
         let mut miss = *miss;
         for miss in &mut miss {
             *miss = self.power(*miss);
         }
-        if L == 1 {
-            if let Some([hits, _, misses]) = labels.first().and_then(|label| sums.get_mut(*label as usize)) {
-                hits.add(place, hit);
-                misses.add(place, &miss);
-            }
-            for ([_, false_positives, _], others) in sums.iter_mut().zip(others) {
-                false_positives.add(place, &others.map(|other| self.power(other)));
-            }
-            return;
-        }
-        for (([hits, false_positives, misses], others), class) in sums.iter_mut().zip(others).zip(0_u32..) {
+        for (class, others) in others.iter().enumerate() {
             let (mut own_hits, mut own_misses, mut false_ones) = ([0.0; L], [0.0; L], [0.0; L]);
             for lane in 0..L {
-                let own = labels[lane] == class;
+                let own = labels[lane] == class as u32;
                 own_hits[lane] = if own { hit[lane] } else { 0.0 };
                 own_misses[lane] = if own { miss[lane] } else { 0.0 };
                 // Where ignored, the scores of a tile are 0, and their probabilities are not.
@@ -512,9 +547,9 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                     *error *= *error;
                 }
             }
-            hits.add(place, &own_hits);
-            false_positives.add(place, &false_ones);
-            misses.add(place, &own_misses);
+            sums.hits.add(class, &own_hits);
+            sums.false_positives.add(class, &false_ones);
+            sums.misses.add(class, &own_misses);
         }
     }
 
@@ -593,6 +628,56 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         if self.squared { 2.0 * error } else { 1.0 }
     }
 
+    /// The loss of a group of pixels whose scores lie side by side, as does the gradient, which is written: what
+    /// [`run`](Self::run) does, a row at a time and in place.
+    #[inline(always)]
+    fn write_rows<S: Scores<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        scale: f32,
+        grad: &mut [[f32; C]],
+    ) -> f32 {
+        let (truth, valid) = batch.counts_of(range.clone());
+        if valid == 0 {
+            grad.as_flattened_mut().fill(0.0);
+            return 0.0;
+        }
+        let rows = batch.rows_of(range.clone()).unwrap_or_default();
+        let labels = || batch.labels_of(range.clone()).from(0);
+        let (mut totals, mut sums, mut place) = (Totals::ZERO, Sums::ZERO, 0_usize);
+        for ((row, grad), label) in rows.iter().zip(grad.iter_mut()).zip(labels()) {
+            match (label, as_tile(row), as_tile_mut(grad)) {
+                (Some(label), Some(row), Some(tile)) => {
+                    let label = [u32::from(label)];
+                    let (hit, miss) = A::outcomes::<M, C, 1>(row, &label, tile);
+                    self.add(&mut sums, place, &label, tile, &hit, &miss);
+                    put(tile, &label, &hit);
+                }
+                _ => *grad = [0.0; C],
+            }
+            place = place.wrapping_add(1);
+            if place == BLOCK {
+                totals.add(&sums);
+                (sums, place) = (Sums::ZERO, 0);
+            }
+        }
+        totals.add(&sums);
+        let (loss, slopes) = self.group_loss(totals.outcomes(truth));
+        let slopes = slopes.map(|slopes| slopes.scaled(scale));
+        for ((row, grad), label) in rows.iter().zip(grad).zip(labels()) {
+            if let (Some(label), Some(row), Some(tile)) = (label, as_tile(row), as_tile_mut(grad)) {
+                let label = [u32::from(label)];
+                let hit = at_label(tile, &label);
+                put(tile, &label, &[0.0]);
+                // Only squares ask for it.
+                let miss = if self.squared { sum_of_each(tile) } else { [0.0] };
+                self.differentiate(&slopes, row, &label, &hit, &miss, tile);
+            }
+        }
+        loss
+    }
+
     /// The mean of the groups' losses; the gradient is added to `grad`, or written if it is to `SET`.
     #[inline(always)]
     fn run<const SET: bool, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
@@ -603,6 +688,12 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     ) -> f32 {
         // A softmax's probabilities are kept in the gradient, where that is free.
         let keep = SET && A::COUPLED;
+        if keep && LANES == 1 && S::PIXEL_MAJOR && G::PIXEL_MAJOR {
+            return batch.mean_over_groups(self.per_image, |range, groups| {
+                let grad = grad.as_deref_mut().and_then(|grad| grad.rows_mut(range.clone())).unwrap_or_default();
+                self.write_rows(batch, range, scale / groups, grad)
+            });
+        }
         let mut tile = [[0.0; LANES]; C];
         let mut scores = tile;
         batch.mean_over_groups(self.per_image, |range, groups| {
