@@ -1,6 +1,6 @@
 //! Softmax of pixels, and what the losses on their targets need, in the stable forms.
 
-use crate::kernel::tile::{Lanes, as_added, larger, smaller};
+use crate::kernel::tile::{Lanes, as_added, larger, looked_up, put, smaller};
 use crate::math::Math;
 
 #[inline]
@@ -75,8 +75,7 @@ impl<const L: usize> Target<L> {
     ) -> Self {
         let max = largest_of_each(scores);
         let (mut rest, mut own, mut score) = ([0.0; L], [0.0; L], [0.0; L]);
-        if L == 1 {
-            // One pixel: its target is looked up.
+        if looked_up(C, L) {
             for (others, scores) in others.iter_mut().zip(scores) {
                 for ((other, score), max) in others.iter_mut().zip(scores).zip(&max) {
                     *other = M::exp(*score - *max);
@@ -93,7 +92,6 @@ impl<const L: usize> Target<L> {
                 }
             }
         } else {
-            // Many: each class in turn is the target of some, without a branch.
             for ((others, scores), class) in others.iter_mut().zip(scores).zip(0_u32..) {
                 for lane in 0..L {
                     let is_target = targets[lane] == class;
@@ -145,16 +143,19 @@ impl<const L: usize> Target<L> {
         for (at_target, factor) in at_target.iter_mut().zip(factors) {
             *at_target = as_added(-(*at_target * *factor));
         }
+        if looked_up(C, L) {
+            for grad in grad.iter_mut() {
+                for (grad, factor) in grad.iter_mut().zip(factors) {
+                    *grad = as_added(*grad * *factor);
+                }
+            }
+            put(grad, targets, &at_target);
+            return;
+        }
         for (grad, class) in grad.iter_mut().zip(0_u32..) {
             for lane in 0..L {
-                let other = as_added(grad[lane] * factors[lane]);
-                grad[lane] = if L > 1 && targets[lane] == class { at_target[lane] } else { other };
+                grad[lane] = grad[lane] * factors[lane] + if targets[lane] == class { at_target[lane] } else { 0.0 };
             }
-        }
-        if let ([target], [at_target]) = (targets.as_slice(), at_target.as_slice())
-            && let Some([own]) = grad.get_mut(*target as usize).map(|of| of.as_mut_slice())
-        {
-            *own = *at_target;
         }
     }
 }

@@ -99,13 +99,21 @@ impl BlockSum {
         }
     }
 
+    /// The sum of the values of a block of pixels.
+    #[inline(always)]
+    pub(crate) fn of<const L: usize>(values: &[f32; L]) -> f32 {
+        let mut sum = Self::ZERO;
+        sum.add(0, values);
+        sum.get()
+    }
+
     #[inline]
     pub(crate) fn get(&self) -> f32 {
         self.0.iter().fold(0.0, |sum, value| sum + value)
     }
 }
 
-/// A [`BlockSum`] for each of `C` classes.
+/// A [`BlockSum`] for each of `C` classes, to which pixels are added one after the other.
 ///
 /// The classes lie side by side: a pixel adds to all of them from one address on.
 #[derive(Clone, Copy)]
@@ -127,22 +135,6 @@ impl<const C: usize> ClassSums<C> {
     pub(crate) fn add_one(&mut self, place: usize, class: usize, value: f32) {
         if let Some(sum) = self.0[place % SUMS].get_mut(class) {
             *sum += value;
-        }
-    }
-
-    /// Adds the values of `L` pixels, a multiple of 8, to one class.
-    #[inline(always)]
-    pub(crate) fn add<const L: usize>(&mut self, class: usize, values: &[f32; L]) {
-        let mut sums = self.0.map(|sums| sums.get(class).copied().unwrap_or(0.0));
-        for values in values.as_chunks::<SUMS>().0 {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += value;
-            }
-        }
-        for (slot, sum) in self.0.iter_mut().zip(sums) {
-            if let Some(slot) = slot.get_mut(class) {
-                *slot = sum;
-            }
         }
     }
 

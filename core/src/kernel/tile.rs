@@ -44,33 +44,27 @@ pub(crate) const fn as_added(value: f32) -> f32 {
     value + 0.0
 }
 
-/// Puts a number of each pixel's own class among those of the others.
+/// Whether the class of a pixel among `classes` is looked up: of one pixel; and of many where more classes would be compared
+/// with it, many pixels at once, than that takes.
+pub(crate) const fn looked_up(classes: usize, lanes: usize) -> bool {
+    lanes == 1 || classes > 8
+}
+
+/// Puts a number of each pixel's own class among those of the others; there was a zero.
 #[inline(always)]
 pub(crate) fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L], own: &Lanes<L>) {
-    if let ([label], [own]) = (labels.as_slice(), own.as_slice()) {
-        if let Some([slot]) = tile.get_mut(*label as usize).map(|of| of.as_mut_slice()) {
-            *slot = *own;
+    if looked_up(C, L) {
+        for ((label, own), lane) in labels.iter().zip(own).zip(0..) {
+            if let Some(slot) = tile.get_mut(*label as usize).and_then(|of| of.get_mut(lane)) {
+                *slot = *own;
+            }
         }
         return;
     }
     for (tile, class) in tile.iter_mut().zip(0_u32..) {
         for lane in 0..L {
-            tile[lane] = if labels[lane] == class { own[lane] } else { tile[lane] };
+            // A selection between the two would be compiled to one between addresses, with a branch for each.
+            tile[lane] += if labels[lane] == class { own[lane] } else { 0.0 };
         }
     }
-}
-
-/// The number of each pixel's own class; 0 where it has none.
-#[inline(always)]
-pub(crate) fn at_label<const C: usize, const L: usize>(tile: &[Lanes<L>; C], labels: &[u32; L]) -> Lanes<L> {
-    let mut own = [0.0; L];
-    if let ([label], 1) = (labels.as_slice(), L) {
-        return tile.get(*label as usize).copied().unwrap_or(own);
-    }
-    for (tile, class) in tile.iter().zip(0_u32..) {
-        for lane in 0..L {
-            own[lane] = if labels[lane] == class { tile[lane] } else { own[lane] };
-        }
-    }
-    own
 }

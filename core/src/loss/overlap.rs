@@ -3,8 +3,8 @@
 use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
-use crate::kernel::sum::{BLOCK, ClassSums, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, as_tile, as_tile_mut, at_label, put};
+use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, as_tile, as_tile_mut, looked_up, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -311,7 +311,7 @@ impl Outcomes {
     const ZERO: Self = Self { hit: 0.0, false_positive: 0.0, false_negative: 0.0, truth: 0.0 };
 }
 
-/// TP, FP and FN of each class over a block of pixels.
+/// TP, FP and FN of each class over a block of pixels, to which they are added one after the other.
 #[derive(Clone, Copy)]
 struct Sums<const C: usize> {
     hits: ClassSums<C>,
@@ -331,10 +331,13 @@ impl<const C: usize> Totals<C> {
 
     #[inline(never)]
     fn add(&mut self, Sums { hits, false_positives, misses }: &Sums<C>) {
-        for (totals, sums) in self.0.iter_mut().zip([hits, false_positives, misses]) {
-            for (total, sum) in totals.iter_mut().zip(sums.get()) {
-                total.add(sum);
-            }
+        self.add_block(&[hits, false_positives, misses].map(ClassSums::get));
+    }
+
+    #[inline]
+    fn add_block(&mut self, sums: &[[f32; C]; 3]) {
+        for (total, sum) in self.0.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+            total.add(*sum);
         }
     }
 
@@ -493,20 +496,26 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                 let (scores, labels) = batch.read(start, range.end, &mut scores);
                 if let Some(scores) = scores {
                     let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut others);
-                    self.add(&mut sums, place, &labels, &others, &hit, &miss);
+                    if LANES == 1 {
+                        self.add(&mut sums, place, &labels, &others, &hit, &miss);
+                    } else {
+                        totals.add_block(&self.sums_of(&labels, &mut others, &hit, &miss));
+                    }
                     keep(start, Some(&mut others), &hit, &labels);
                 } else {
                     keep(start, None, &[0.0; LANES], &labels);
                 }
                 place = place.wrapping_add(LANES);
             }
-            totals.add(&sums);
+            if LANES == 1 {
+                totals.add(&sums);
+            }
             block = block.wrapping_add(BLOCK);
         }
         Some(totals.outcomes(truth))
     }
 
-    /// Adds the TP, FP and FN of a tile.
+    /// Adds the TP, FP and FN of a pixel.
     #[inline(always)]
     fn add<const L: usize>(
         &self,
@@ -517,40 +526,53 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         hit: &Lanes<L>,
         miss: &Lanes<L>,
     ) {
-        if let ([label], [hit], [miss]) = (labels.as_slice(), hit.as_slice(), miss.as_slice()) {
-            let (class, others) = (*label as usize, others.as_flattened().iter());
-            sums.hits.add_one(place, class, *hit);
-            sums.misses.add_one(place, class, self.power(*miss));
-            // The exponent is looked at once, not for each class.
-            if self.squared {
-                sums.false_positives.add_row(place, others.map(|other| *other * *other));
-            } else {
-                sums.false_positives.add_row(place, others.copied());
-            }
-            return;
+        let ([label], [hit], [miss]) = (labels.as_slice(), hit.as_slice(), miss.as_slice()) else { return };
+        let (class, others) = (*label as usize, others.as_flattened().iter());
+        sums.hits.add_one(place, class, *hit);
+        sums.misses.add_one(place, class, self.power(*miss));
+        // The exponent is looked at once, not for each class.
+        if self.squared {
+            sums.false_positives.add_row(place, others.map(|other| *other * *other));
+        } else {
+            sums.false_positives.add_row(place, others.copied());
         }
+    }
+
+    /// The TP, FP and FN of a block of pixels, of which `others` becomes 0 where they are ignored.
+    #[inline(always)]
+    fn sums_of<const L: usize>(
+        &self,
+        labels: &[u32; L],
+        others: &mut [Lanes<L>; C],
+        hit: &Lanes<L>,
+        miss: &Lanes<L>,
+    ) -> [[f32; C]; 3] {
+        // Where ignored, the scores of a tile are 0, and their probabilities are not.
+        clear_ignored(others, labels);
         let mut miss = *miss;
         for miss in &mut miss {
             *miss = self.power(*miss);
         }
-        for (class, others) in others.iter().enumerate() {
-            let (mut own_hits, mut own_misses, mut false_ones) = ([0.0; L], [0.0; L], [0.0; L]);
+        let mut sums = [[0.0; C]; 3];
+        let [hits, false_positives, misses] = &mut sums;
+        let classes = hits.iter_mut().zip(false_positives).zip(misses).zip(others.iter()).zip(0_u32..);
+        for ((((hits, false_positives), misses), others), class) in classes {
+            let (mut own_hits, mut own_misses, mut errors) = ([0.0; L], [0.0; L], *others);
             for lane in 0..L {
-                let own = labels[lane] == class as u32;
+                let own = labels[lane] == class;
                 own_hits[lane] = if own { hit[lane] } else { 0.0 };
                 own_misses[lane] = if own { miss[lane] } else { 0.0 };
-                // Where ignored, the scores of a tile are 0, and their probabilities are not.
-                false_ones[lane] = if labels[lane] == IGNORED { 0.0 } else { others[lane] };
             }
             if self.squared {
-                for error in &mut false_ones {
+                for error in &mut errors {
                     *error *= *error;
                 }
             }
-            sums.hits.add(class, &own_hits);
-            sums.false_positives.add(class, &false_ones);
-            sums.misses.add(class, &own_misses);
+            *hits = BlockSum::of(&own_hits);
+            *false_positives = BlockSum::of(&errors);
+            *misses = BlockSum::of(&own_misses);
         }
+        sums
     }
 
     /// The gradient of a tile, in place of the probabilities that are not the pixels' own.
@@ -605,14 +627,18 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         for (((tile, scores), [u, v]), class) in tile.iter_mut().zip(scores).zip(affine).zip(0_u32..) {
             for lane in 0..L {
                 let probability = tile[lane];
-                let local = if A::COUPLED { probability } else { A::slope::<M, 1>([scores[lane]], 0, 1.0) };
-                let other = as_added(local * (((u + v * probability) - base[lane]) - shared[lane]));
-                let value = if L > 1 && labels[lane] == class { at_label[lane] } else { other };
-                tile[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { value };
+                let local = if A::COUPLED {
+                    probability
+                } else {
+                    let local = A::slope::<M, 1>([scores[lane]], 0, 1.0);
+                    if labels[lane] == class { 0.0 } else { local }
+                };
+                tile[lane] = as_added(local * (((u + v * probability) - base[lane]) - shared[lane]));
             }
         }
-        if L == 1 {
-            put(tile, labels, &at_label);
+        put(tile, labels, &at_label);
+        if L > 1 {
+            clear_ignored(tile, labels);
         }
     }
 
@@ -626,6 +652,12 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     #[inline]
     fn power_slope(&self, error: f32) -> f32 {
         if self.squared { 2.0 * error } else { 1.0 }
+    }
+
+    /// 1 − p of the pixels' own class, from the probabilities of the others; only squares ask for it.
+    #[inline(always)]
+    fn coupled_miss<const L: usize>(&self, others: &[Lanes<L>; C]) -> Lanes<L> {
+        if self.squared { sum_of_each(others) } else { [0.0; L] }
     }
 
     /// The loss of a group of pixels whose scores lie side by side, as does the gradient, which is written: what
@@ -668,10 +700,8 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         for ((row, grad), label) in rows.iter().zip(grad).zip(labels()) {
             if let (Some(label), Some(row), Some(tile)) = (label, as_tile(row), as_tile_mut(grad)) {
                 let label = [u32::from(label)];
-                let hit = at_label(tile, &label);
-                put(tile, &label, &[0.0]);
-                // Only squares ask for it.
-                let miss = if self.squared { sum_of_each(tile) } else { [0.0] };
+                let hit = take(tile, &label);
+                let miss = self.coupled_miss(tile);
                 self.differentiate(&slopes, row, &label, &hit, &miss, tile);
             }
         }
@@ -724,10 +754,10 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                     Some(scores) => {
                         let (hit, miss) = if keep {
                             grad.read(start, &mut tile);
-                            take(&mut tile, &labels)
+                            (take(&mut tile, &labels), self.coupled_miss(&tile))
                         } else {
                             let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
-                            (hit, if A::COUPLED { sum_of_each(&tile) } else { miss })
+                            (hit, if A::COUPLED { self.coupled_miss(&tile) } else { miss })
                         };
                         self.differentiate(&slopes, scores, &labels, &hit, &miss, &mut tile);
                     }
@@ -745,24 +775,37 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     }
 }
 
-/// Takes out the probability of each pixel's own class: p, and 1 − p as [`sum_of_each`] of the others.
+/// Sets to 0 what belongs to ignored pixels.
 #[inline(always)]
-fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> (Lanes<L>, Lanes<L>) {
-    if L == 1 {
-        let hit = at_label(tile, labels);
-        put(tile, labels, &[0.0; L]);
-        return (hit, sum_of_each(tile));
+fn clear_ignored<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) {
+    if labels.contains(&IGNORED) {
+        for tile in tile {
+            for (value, label) in tile.iter_mut().zip(labels) {
+                *value = if *label == IGNORED { 0.0 } else { *value };
+            }
+        }
     }
-    let (mut hit, mut miss) = ([0.0; L], [0.0; L]);
+}
+
+/// Takes out the probability of each pixel's own class.
+#[inline(always)]
+fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) -> Lanes<L> {
+    let mut hit = [0.0; L];
+    if looked_up(C, L) {
+        for ((hit, label), lane) in hit.iter_mut().zip(labels).zip(0..) {
+            let own = tile.get_mut(*label as usize).and_then(|of| of.get_mut(lane));
+            *hit = own.map_or(0.0, core::mem::take);
+        }
+        return hit;
+    }
     for (tile, class) in tile.iter_mut().zip(0_u32..) {
         for lane in 0..L {
             let own = labels[lane] == class;
-            hit[lane] = if own { tile[lane] } else { hit[lane] };
+            hit[lane] += if own { tile[lane] } else { 0.0 };
             tile[lane] = if own { 0.0 } else { tile[lane] };
-            miss[lane] += tile[lane];
         }
     }
-    (hit, miss)
+    hit
 }
 
 /// The sum over the classes, in order, of each pixel.
