@@ -91,8 +91,15 @@ impl BlockSum {
     pub(crate) fn add<const L: usize>(&mut self, place: usize, values: &[f32; L]) {
         if L == 1 {
             self.0[place % SUMS] += values.iter().sum::<f32>();
+        } else {
+            self.add_chunks(values.as_chunks().0);
         }
-        for values in values.as_chunks::<SUMS>().0 {
+    }
+
+    // Inlined, the eight sums are numbers like any others, and the compiler adds them up one after the other.
+    #[inline(never)]
+    fn add_chunks(&mut self, chunks: &[[f32; SUMS]]) {
+        for values in chunks {
             for (sum, value) in self.0.iter_mut().zip(values) {
                 *sum += value;
             }

@@ -68,3 +68,21 @@ pub(crate) fn put<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labe
         }
     }
 }
+
+/// A number of each pixel's class; 0 where it has none.
+#[inline(always)]
+pub(crate) fn of_labels<const C: usize, const L: usize>(values: &[f32; C], labels: &[u32; L]) -> Lanes<L> {
+    let mut of_pixels = [0.0; L];
+    if looked_up(C, L) {
+        for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
+            *of_pixel = values.get(*label as usize).copied().unwrap_or(0.0);
+        }
+        return of_pixels;
+    }
+    for (value, class) in values.iter().zip(0_u32..) {
+        for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
+            *of_pixel += if *label == class { *value } else { 0.0 };
+        }
+    }
+    of_pixels
+}

@@ -4,7 +4,7 @@ use crate::error::{check_parameter, signed, unit, weight};
 use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
 use crate::kernel::softmax::{Target, largest, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
-use crate::kernel::tile::{IGNORED, Lanes, smaller};
+use crate::kernel::tile::{IGNORED, Lanes, of_labels, smaller};
 use crate::labels::channel;
 use crate::loss::pixel::{TileLoss, confidence_by_tile, rows};
 use crate::math::{Fast, Math};
@@ -276,9 +276,7 @@ pub(crate) fn weights_of<const C: usize, const L: usize>(
             *of_pixel = if L > 1 && *label == IGNORED { 0.0 } else { weight };
         }
     } else {
-        for (of_pixel, label) in of_pixels.iter_mut().zip(labels) {
-            *of_pixel = weights.get(*label as usize).copied().unwrap_or(0.0);
-        }
+        of_pixels = of_labels(weights, labels);
     }
     of_pixels
 }

@@ -4,7 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, as_tile, as_tile_mut, looked_up, put};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, as_tile, as_tile_mut, larger, looked_up, of_labels, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -588,10 +588,10 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     ) {
         // ∂L/∂p of the pixels' own class; of the others it is u + v p.
         let mut own = [0.0; L];
-        for ((own, label), miss) in own.iter_mut().zip(labels).zip(miss) {
-            *own = slopes
-                .get(*label as usize)
-                .map_or(0.0, |slopes| slopes.hit - slopes.false_negative * self.power_slope(*miss));
+        let hits = of_labels(&slopes.map(|slopes| slopes.hit), labels);
+        let misses = of_labels(&slopes.map(|slopes| slopes.false_negative), labels);
+        for lane in 0..L {
+            own[lane] = hits[lane] - misses[lane] * self.power_slope(miss[lane]);
         }
         let [constant, linear] = if self.squared { [0.0, 2.0] } else { [1.0, 0.0] };
         let affine = slopes.map(|slopes| [slopes.false_positive * constant, slopes.false_positive * linear]);
@@ -602,11 +602,15 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             base = own;
             if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
                 let mut most = *hit;
-                for (tile, [u, v]) in tile.iter().zip(affine) {
+                for tile in tile.iter() {
+                    for (most, probability) in most.iter_mut().zip(tile) {
+                        *most = larger(*probability, *most);
+                    }
+                }
+                for (tile, [u, v]) in tile.iter().zip(affine).rev() {
                     for lane in 0..L {
-                        let more = tile[lane] > most[lane];
-                        base[lane] = if more { u + v * tile[lane] } else { base[lane] };
-                        most[lane] = if more { tile[lane] } else { most[lane] };
+                        let is_most = tile[lane] == most[lane] && tile[lane] > hit[lane];
+                        base[lane] = if is_most { u + v * tile[lane] } else { base[lane] };
                     }
                 }
             }
@@ -800,9 +804,10 @@ fn take<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32;
     }
     for (tile, class) in tile.iter_mut().zip(0_u32..) {
         for lane in 0..L {
-            let own = labels[lane] == class;
-            hit[lane] += if own { tile[lane] } else { 0.0 };
-            tile[lane] = if own { 0.0 } else { tile[lane] };
+            // Two selections would be compiled to a branch for each pixel.
+            let own = if labels[lane] == class { tile[lane] } else { 0.0 };
+            hit[lane] += own;
+            tile[lane] -= own;
         }
     }
     hit
