@@ -2,6 +2,7 @@
 
 use crate::kernel::tile::{IGNORED, LANES};
 use crate::labels::{is_class, tally};
+use crate::scores::Zeros;
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
 
@@ -178,11 +179,11 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
 
 /// The pixels of each class and of all, if no label and no score is at fault.
 ///
-/// A score times 0 is 0, or NaN where the score is not finite: one multiplication and one addition for each, and a single
-/// comparison at the end. Looking at the bits of each took 7 instructions for each score on a Cortex-M4F.
+/// As [`Zeros`] does. Looking at the bits of each score took 7 instructions on a Cortex-M4F.
 fn count<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) -> Option<([u32; C], u32)> {
-    let (mut counts, mut valid, mut zero) = ([0_u32; C], 0_u32, 0.0);
+    let (mut counts, mut valid) = ([0_u32; C], 0_u32);
     if LANES == 1 {
+        let mut zero = 0.0;
         for (row, label) in scores.rows(0..labels.len()).zip(labels.from(0)) {
             let Some(label) = label else { continue };
             tally(label, &mut counts, &mut valid)?;
@@ -190,13 +191,13 @@ fn count<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) 
         }
         return (zero == 0.0).then_some((counts, valid));
     }
-    let mut start = 0;
+    let (mut zeros, mut start) = (Zeros::new(), 0);
     while start < labels.len() {
         let ignored = labels.count::<C, LANES>(start, &mut counts, &mut valid)?;
-        zero += scores.zero::<LANES>(start, if ignored { Some(labels) } else { None });
+        scores.add_to::<LANES>(&mut zeros, start, if ignored { Some(labels) } else { None });
         start = start.wrapping_add(LANES);
     }
-    (zero == 0.0).then_some((counts, valid))
+    zeros.are().then_some((counts, valid))
 }
 
 /// The fault that [`count`] has found, at the first pixel that has one.

@@ -2,7 +2,7 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
-use crate::kernel::tile::{IGNORED, LANES};
+use crate::kernel::tile::IGNORED;
 use crate::{Buffer, Error, Labels};
 use core::ops::Range;
 
@@ -32,10 +32,9 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     #[doc(hidden)]
     fn rows(&self, range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_;
 
-    /// 0, or NaN if one of the up to `L` pixels from `start` on has a score that is not finite; without those that are
-    /// ignored, if labels are given.
+    /// Adds the scores of the up to `L` pixels from `start` on; without those that are ignored, if labels are given.
     #[doc(hidden)]
-    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32;
+    fn add_to<const L: usize>(&self, zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>);
 
     /// A range of pixels, if each pixel's scores lie side by side.
     #[doc(hidden)]
@@ -115,16 +114,14 @@ impl<const C: usize> Scores<C> for [[f32; C]] {
     }
 
     #[inline(always)]
-    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
+    fn add_to<const L: usize>(&self, zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>) {
         let rows = self.get(start..).unwrap_or_default();
-        match (rows.first_chunk::<L>(), labels) {
-            (Some(rows), None) => zero(rows.as_flattened()),
-            (_, None) => zero(rows.as_flattened()),
-            (_, Some(labels)) => rows
-                .iter()
-                .take(L)
-                .zip(labels.from(start))
-                .fold(0.0, |sum, (row, label)| if label.is_some() { sum + zero(row) } else { sum }),
+        let rows = rows.get(..L).unwrap_or(rows);
+        let Some(labels) = labels else { return zeros.add(rows.as_flattened()) };
+        for (row, label) in rows.iter().zip(labels.from(start)) {
+            if label.is_some() {
+                zeros.add(row);
+            }
         }
     }
 
@@ -249,8 +246,8 @@ impl<const C: usize, const P: usize> Scores<C> for [[f32; C]; P] {
     }
 
     #[inline(always)]
-    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
-        self.as_slice().zero::<L>(start, labels)
+    fn add_to<const L: usize>(&self, zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>) {
+        self.as_slice().add_to::<L>(zeros, start, labels);
     }
 
     #[inline(always)]
@@ -410,15 +407,20 @@ impl<const C: usize> Planar<C> {
     }
 
     #[inline(always)]
-    fn zero<const L: usize>(&self, data: &[f32], start: usize, labels: Option<Labels<'_>>) -> f32 {
+    fn add_to<const L: usize>(&self, data: &[f32], zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>) {
         if let (Some(pieces), None) = (self.pieces::<L>(start), labels) {
-            let planes = pieces.filter_map(|piece| data.get(piece..)?.first_chunk::<L>());
-            return planes.fold(0.0, |sum, plane| sum + zero(plane));
+            for plane in pieces.filter_map(|piece| data.get(piece..)?.first_chunk::<L>()) {
+                zeros.add(plane);
+            }
+            return;
         }
         let labels = labels.unwrap_or(Labels::new(&[]));
         let rows = self.rows(data, start..self.pixels.min(start.wrapping_add(L)));
-        rows.zip((start..).map(|pixel| labels.is_ignored(pixel)))
-            .fold(0.0, |sum, (row, ignored)| if ignored { sum } else { sum + zero(&row) })
+        for (row, pixel) in rows.zip(start..) {
+            if !labels.is_ignored(pixel) {
+                zeros.add(&row);
+            }
+        }
     }
 
     fn rows(self, data: &[f32], range: Range<usize>) -> impl Iterator<Item = [f32; C]> + '_ {
@@ -515,8 +517,8 @@ impl<const C: usize> Scores<C> for Planes<'_, C> {
     }
 
     #[inline(always)]
-    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
-        self.planar.zero::<L>(self.data, start, labels)
+    fn add_to<const L: usize>(&self, zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>) {
+        self.planar.add_to::<L>(self.data, zeros, start, labels);
     }
 
     #[inline(always)]
@@ -542,8 +544,8 @@ impl<const C: usize> Scores<C> for PlanesMut<'_, C> {
     }
 
     #[inline(always)]
-    fn zero<const L: usize>(&self, start: usize, labels: Option<Labels<'_>>) -> f32 {
-        self.planar.zero::<L>(self.data, start, labels)
+    fn add_to<const L: usize>(&self, zeros: &mut Zeros, start: usize, labels: Option<Labels<'_>>) {
+        self.planar.add_to::<L>(self.data, zeros, start, labels);
     }
 
     #[inline(always)]
@@ -626,19 +628,39 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
     }
 }
 
-/// 0 if all are finite, else NaN.
-#[inline(always)]
-fn zero(scores: &[f32]) -> f32 {
-    /// Sums that run side by side, for hosts' sake.
-    const SUMS: usize = if LANES > 1 { 16 } else { 1 };
-    let (chunks, rest) = scores.as_chunks::<SUMS>();
-    let mut sums = [0.0; SUMS];
-    for chunk in chunks {
-        for (sum, score) in sums.iter_mut().zip(chunk) {
-            *sum += score * 0.0;
-        }
+/// Whether scores are finite: a score times 0 is 0, or NaN where the score is not finite. Two operations for each, and a
+/// single comparison in the end.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Zeros([f32; Zeros::SUMS]);
+
+impl Zeros {
+    /// Sums that run side by side.
+    const SUMS: usize = 16;
+
+    pub(crate) const fn new() -> Self {
+        Self([0.0; Self::SUMS])
     }
-    sums.iter().sum::<f32>() + rest.iter().fold(0.0, |sum, score| sum + score * 0.0)
+
+    // Inlined, the sums are numbers like any others, and not added up side by side.
+    #[inline(never)]
+    fn add(&mut self, scores: &[f32]) {
+        let (chunks, rest) = scores.as_chunks();
+        let mut sums = self.0;
+        for chunk in chunks {
+            for (sum, score) in sums.iter_mut().zip::<&[f32; Self::SUMS]>(chunk) {
+                *sum += *score * 0.0;
+            }
+        }
+        for (sum, score) in sums.iter_mut().zip(rest) {
+            *sum += *score * 0.0;
+        }
+        self.0 = sums;
+    }
+
+    pub(crate) fn are(&self) -> bool {
+        self.0.iter().all(|zero| *zero == 0.0)
+    }
 }
 
 /// `Ok` if the gradient has as many pixels as the batch.

@@ -73,18 +73,21 @@ impl<const L: usize> Target<L> {
         targets: &[u32; L],
         others: &mut [Lanes<L>; C],
     ) -> Self {
+        if let ([first, second], [first_other, second_other]) = (scores.as_slice(), others.as_mut_slice()) {
+            return Self::of_two::<M>(first, second, targets, first_other, second_other);
+        }
         let max = largest_of_each(scores);
-        let (mut rest, mut own, mut score) = ([0.0; L], [0.0; L], [0.0; L]);
+        let (mut rest, mut own, mut margin) = ([0.0; L], [0.0; L], max);
         if looked_up(C, L) {
             for (others, scores) in others.iter_mut().zip(scores) {
                 for ((other, score), max) in others.iter_mut().zip(scores).zip(&max) {
                     *other = M::exp(*score - *max);
                 }
             }
-            for (((own, score), target), lane) in own.iter_mut().zip(&mut score).zip(targets).zip(0..) {
+            for (((own, margin), target), lane) in own.iter_mut().zip(&mut margin).zip(targets).zip(0..) {
                 let target = *target as usize;
                 *own = others.get_mut(target).and_then(|of| of.get_mut(lane)).map_or(0.0, core::mem::take);
-                *score = scores.get(target).and_then(|of| of.get(lane)).copied().unwrap_or(0.0);
+                *margin -= scores.get(target).and_then(|of| of.get(lane)).copied().unwrap_or(0.0);
             }
             for others in others.iter() {
                 for (rest, other) in rest.iter_mut().zip(others) {
@@ -100,16 +103,44 @@ impl<const L: usize> Target<L> {
                     others[lane] = other;
                     rest[lane] += other;
                     own[lane] += if is_target { exponential } else { 0.0 };
-                    score[lane] += if is_target { scores[lane] } else { 0.0 };
+                    margin[lane] -= if is_target { scores[lane] } else { 0.0 };
                 }
             }
         }
-        let (mut inverse, mut odds, mut margin) = ([0.0; L], [0.0; L], [0.0; L]);
+        Self::of_sums(rest, own, margin)
+    }
+
+    /// Of two classes, one has exp(z − max) = 1: a single exponential is left.
+    #[inline(always)]
+    fn of_two<M: Math>(
+        first: &Lanes<L>,
+        second: &Lanes<L>,
+        targets: &[u32; L],
+        first_other: &mut Lanes<L>,
+        second_other: &mut Lanes<L>,
+    ) -> Self {
+        let (mut rest, mut own, mut margin) = ([0.0; L], [0.0; L], [0.0; L]);
+        for lane in 0..L {
+            let is_first = targets[lane] == 0;
+            let distance = second[lane] - first[lane];
+            let ahead = if is_first { distance } else { -distance };
+            let smaller = M::exp(-distance.abs());
+            rest[lane] = if ahead > 0.0 { 1.0 } else { smaller };
+            own[lane] = if ahead > 0.0 { smaller } else { 1.0 };
+            margin[lane] = larger(ahead, 0.0);
+            first_other[lane] = if is_first { 0.0 } else { rest[lane] };
+            second_other[lane] = if is_first { rest[lane] } else { 0.0 };
+        }
+        Self::of_sums(rest, own, margin)
+    }
+
+    #[inline(always)]
+    fn of_sums(rest: Lanes<L>, own: Lanes<L>, margin: Lanes<L>) -> Self {
+        let (mut inverse, mut odds) = ([0.0; L], [0.0; L]);
         for lane in 0..L {
             inverse[lane] = 1.0 / (rest[lane] + own[lane]);
             // `own` is 1 where the target is largest: exact there for the smallest rest. Elsewhere `rest` is at least 1.
             odds[lane] = rest[lane] + (own[lane] - 1.0);
-            margin[lane] = max[lane] - score[lane];
         }
         Self { rest, own, inverse, odds, margin }
     }
