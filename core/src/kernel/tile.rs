@@ -11,6 +11,12 @@ pub(crate) const LANES: usize = if cfg!(any(target_arch = "arm", target_arch = "
 /// The label of a pixel that takes no part: ignored, or past the end. The background of a single channel has another.
 pub(crate) const IGNORED: u32 = u32::MAX;
 
+/// Whether any pixel is ignored: all are looked at, many at once.
+#[inline(always)]
+pub(crate) fn any_ignored<const L: usize>(labels: &[u32; L]) -> bool {
+    labels.iter().fold(false, |any, label| any | (*label == IGNORED))
+}
+
 /// One number for each pixel.
 pub(crate) type Lanes<const L: usize> = [f32; L];
 

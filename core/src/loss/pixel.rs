@@ -3,7 +3,7 @@
 use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added};
 use crate::labels::label;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 use core::ops::Range;
@@ -249,7 +249,7 @@ pub(crate) fn of_range<
             let start = block.wrapping_add(place);
             let mut of_tile = |scores: &[Lanes<LANES>; C], labels: &[u32; LANES], tile: &mut [Lanes<LANES>; C]| {
                 let mut values = loss.tile(scores, labels, scale, tile);
-                if LANES > 1 {
+                if LANES > 1 && any_ignored(labels) {
                     for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(labels) {
                         *value = if *label == IGNORED { 0.0 } else { *value };
                         *odds = if *label == IGNORED { 0.0 } else { *odds };
