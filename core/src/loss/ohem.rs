@@ -264,13 +264,13 @@ impl<L> Ohem<L> {
         let by_loss = matches!(self.rule, Rule::TopK | Rule::LossThreshold);
         let counters = take(&mut scratch, COUNTERS);
         let keys = take(&mut scratch, range.len());
-        let mut valid = 0_u32;
+        let (_, valid) = batch.counts_of(range.clone());
+        if valid == 0 {
+            return None;
+        }
         if by_loss {
             for (slot, sample) in keys.iter_mut().zip(batch.samples(range)) {
-                *slot = sample.map_or(OUT, |(row, label)| {
-                    valid = valid.wrapping_add(1);
-                    loss_key(self.loss.pixel(row, label))
-                });
+                *slot = sample.map_or(OUT, |(row, label)| loss_key(self.loss.pixel(row, label)));
             }
         } else {
             let mut scores = [[0.0; LANES]; C];
@@ -280,14 +280,16 @@ impl<L> Ohem<L> {
                     continue;
                 };
                 let (p, q) = self.loss.confidences(scores, &labels);
-                for ((key, label), (p, q)) in keys.iter_mut().zip(labels).zip(p.into_iter().zip(q)) {
-                    *key = if label == IGNORED { OUT } else { probability_key(p, q) };
-                    valid = valid.wrapping_add(u32::from(label != IGNORED));
+                let mut of_tile = [OUT; LANES];
+                for lane in 0..LANES {
+                    let key = probability_key(p[lane], q[lane]);
+                    of_tile[lane] = if labels[lane] == IGNORED { OUT } else { key };
+                }
+                match keys.first_chunk_mut::<LANES>() {
+                    Some(keys) => *keys = of_tile,
+                    None => keys.iter_mut().zip(of_tile).for_each(|(key, of_pixel)| *key = of_pixel),
                 }
             }
-        }
-        if valid == 0 {
-            return None;
         }
         let (selection, divisor) = self.select(keys, valid, counters);
         Some((keys, selection, divisor))
@@ -319,11 +321,21 @@ impl<L> Ohem<L> {
                 }
                 return 0.0;
             };
-            let mut keys = keys.iter();
+            let first = range.start;
             let grad = grad.as_deref_mut();
-            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |_, labels| {
-                for (label, &key) in labels.iter_mut().zip(keys.by_ref()) {
-                    *label = if selection.keeps(key) { *label } else { IGNORED };
+            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |start, labels| {
+                let keys = keys.get(start.wrapping_sub(first)..).unwrap_or_default();
+                match keys.first_chunk::<LANES>() {
+                    Some(keys) if selection.ties == 0 => {
+                        for (label, key) in labels.iter_mut().zip(keys) {
+                            *label = if *key < selection.cut { *label } else { IGNORED };
+                        }
+                    }
+                    _ => {
+                        for (label, &key) in labels.iter_mut().zip(keys) {
+                            *label = if selection.keeps(key) { *label } else { IGNORED };
+                        }
+                    }
                 }
             })
         })
