@@ -14,12 +14,18 @@ use crate::scores::check_grad;
 use crate::{Buffer, Embeddings, Error, Memory, Parameter, Scratch};
 use core::marker::PhantomData;
 
+mod every_pair;
+
 mod sealed {
     pub trait Sealed {}
 }
 
 /// What the anchors are contrasted with: each other ([`Within`]), or a [`Memory`]; sealed.
 pub trait Contrast<const D: usize>: sealed::Sealed {
+    /// Whether the columns are the anchors themselves.
+    #[doc(hidden)]
+    const WITHIN: bool = false;
+
     /// Scratch for a number of anchors.
     #[doc(hidden)]
     fn scratch(&self, anchors: usize) -> usize;
@@ -58,6 +64,8 @@ pub struct Within;
 impl sealed::Sealed for Within {}
 
 impl<const D: usize> Contrast<D> for Within {
+    const WITHIN: bool = true;
+
     fn scratch(&self, anchors: usize) -> usize {
         PixelContrast::scratch_len(anchors)
     }
@@ -321,7 +329,24 @@ impl<M: Math> PixelContrast<M> {
         }
     }
 
-    fn run<const D: usize>(
+    fn run<const D: usize, S: Contrast<D>, P: Pairs>(
+        &self,
+        embeddings: &Embeddings<'_, D>,
+        contrast: &S,
+        pairs: &mut P,
+        scale: f32,
+        grad: Option<&mut [[f32; D]]>,
+        scratch: &mut [u32],
+    ) -> f32 {
+        if S::WITHIN && P::EVERY {
+            self.every_pair(embeddings, scale, grad, scratch)
+        } else {
+            self.chosen(embeddings, contrast, pairs, scale, grad, scratch)
+        }
+    }
+
+    /// One anchor after the other, and those of its pairs that a sampler chooses.
+    fn chosen<const D: usize>(
         &self,
         embeddings: &Embeddings<'_, D>,
         contrast: &impl Contrast<D>,
