@@ -25,24 +25,49 @@ const AT_ONCE: [usize; 2] = if cfg!(any(target_arch = "arm", target_arch = "risc
     [1, 4]
 };
 
-/// Σ a_d b_d: eight partial sums over every eighth component, added by halves; then the components left over.
+/// Σ a_d b_d: eight partial sums over every eighth component, added in order; then the components left over.
 #[inline]
 pub(crate) fn dot<const D: usize>(a: &[f32; D], b: &[f32; D]) -> f32 {
+    let sum = lanes(a, b).into_iter().fold(0.0, |sum, lane| sum + lane);
+    add_rest(sum, a, b)
+}
+
+/// The partial sums.
+#[inline(always)]
+fn lanes<const D: usize>(a: &[f32; D], b: &[f32; D]) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
         for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
             *lane += a * b;
         }
     }
-    added(halved(lanes), a, b)
+    lanes
 }
 
-/// The inner products of each of `a` with each of `b`, as far as there are so many, each as [`dot`].
+/// Adds the products of the components left over.
+#[inline(always)]
+fn add_rest<const D: usize>(sum: f32, a: &[f32; D], b: &[f32; D]) -> f32 {
+    let rest = a.as_chunks::<LANES>().1.iter().zip(b.as_chunks::<LANES>().1);
+    rest.fold(sum, |sum, (a, b)| sum + a * b)
+}
+
+/// The inner products of each of `a` with each of `b`, as far as there are so many.
+///
+/// As [`dot`], but for the order in which partial sums are added: by halves, which vectorises where there are many. A single
+/// product is slower so.
 #[inline(never)]
 pub(crate) fn dots<const D: usize>(a: &Rows<'_, D>, b: &Rows<'_, D>, numbers: [usize; 2], out: &mut Tile) {
     const A: usize = AT_ONCE[0];
     const B: usize = AT_ONCE[1];
     let [of_a, of_b] = numbers;
+    if A * B == 1 {
+        for (a, out) in a.iter().zip(out).take(of_a) {
+            for (b, out) in b.iter().zip(out).take(of_b) {
+                *out = add_rest(added(halved(&lanes(a, b))), a, b);
+            }
+        }
+        return;
+    }
     for (a, out) in a.as_chunks::<A>().0.iter().zip(out.as_chunks_mut::<A>().0).take(of_a.div_ceil(A)) {
         let mut sums = [[[[0.0; HALF]; B]; A]; TILE / B];
         for (b, sums) in b.as_chunks::<B>().0.iter().zip(&mut sums).take(of_b.div_ceil(B)) {
@@ -50,7 +75,7 @@ pub(crate) fn dots<const D: usize>(a: &Rows<'_, D>, b: &Rows<'_, D>, numbers: [u
         }
         for (row, (a, out)) in a.iter().zip(out).enumerate() {
             for column in 0..TILE {
-                out[column] = added(sums[column / B][row][column % B], a, b[column]);
+                out[column] = add_rest(added(sums[column / B][row][column % B]), a, b[column]);
             }
         }
     }
@@ -78,22 +103,25 @@ fn partial_sums<const D: usize, const A: usize, const B: usize>(
     }
     for (out, lanes) in out.iter_mut().zip(&lanes) {
         for (out, lanes) in out.iter_mut().zip(lanes) {
-            *out = halved(*lanes);
+            *out = halved(lanes);
         }
     }
 }
 
 /// Each partial sum and the fourth after it.
 #[inline(always)]
-fn halved([l0, l1, l2, l3, l4, l5, l6, l7]: [f32; LANES]) -> [f32; HALF] {
-    [l0 + l4, l1 + l5, l2 + l6, l3 + l7]
+fn halved(lanes: &[f32; LANES]) -> [f32; HALF] {
+    let mut sums = [0.0; HALF];
+    for place in 0..HALF {
+        sums[place] = lanes[place] + lanes[place + HALF];
+    }
+    sums
 }
 
-/// The sum of the partial sums, and of the products of the components left over.
+/// The sum of both halves' sums.
 #[inline(always)]
-fn added<const D: usize>([s0, s1, s2, s3]: [f32; HALF], a: &[f32; D], b: &[f32; D]) -> f32 {
-    let rest = a.as_chunks::<LANES>().1.iter().zip(b.as_chunks::<LANES>().1);
-    rest.fold((s0 + s2) + (s1 + s3), |sum, (a, b)| sum + a * b)
+fn added([s0, s1, s2, s3]: [f32; HALF]) -> f32 {
+    (s0 + s2) + (s1 + s3)
 }
 
 /// target += factor · row.

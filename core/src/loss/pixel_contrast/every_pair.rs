@@ -52,7 +52,8 @@ impl<M: Math> PixelContrast<M> {
             let norm = embeddings.anchor(anchor as usize).filter(|_| self.normalizing);
             *slot = norm.and_then(|(_, row, _)| inverse_norm::<M, D>(row)).unwrap_or(1.0).to_bits();
         }
-        let anchors = Anchors { embeddings, order, ends, inverse };
+        let Some((_, any, _)) = embeddings.iter().next() else { return 0.0 };
+        let anchors = Anchors { embeddings, order, ends, inverse, any };
         let with_positive: usize = anchors.classes().map(|class| class.len()).filter(|&number| number > 1).sum();
         if with_positive == 0 {
             return 0.0;
@@ -65,7 +66,7 @@ impl<M: Math> PixelContrast<M> {
         // In `bounds` the largest similarity so far, in `sums` the exponentials relative to it.
         bounds.fill(f32::MIN.to_bits());
         sums.fill(0);
-        anchors.for_each_negative(|a, b| {
+        anchors.for_each_negative(&mut |a, b| {
             self.similarities(a, b, &mut tile);
             add_exponentials::<M>(&tile, a.len, b.of_mut(bounds), b.of_mut(sums));
             transpose(&mut tile);
@@ -78,47 +79,66 @@ impl<M: Math> PixelContrast<M> {
         }
 
         // In `bounds` Λ, in `sums` Λ′: infinite for an anchor without a positive, which adds nothing to any gradient.
-        let mut total = Sums::ZERO;
-        for class in anchors.classes().filter(|class| class.len() > 1) {
-            let share = 1.0 / class.len().wrapping_sub(1) as f32;
-            for a in anchors.groups(class.clone()) {
-                let mut own = Own::default();
-                for b in anchors.groups(class.clone()) {
-                    self.similarities(&a, &b, &mut tile);
-                    own.contrast::<M, D>(&mut tile, &a, &b, bounds);
-                    if let Some(grad) = &mut grad {
-                        add_to_gradient(grad, &a, &b, &tile, scale * share);
-                    }
-                }
-                for (lane, place) in (a.start..).take(a.len).enumerate() {
-                    total.add([own.losses[lane % TILE] * share]);
-                    let mean = own.sigmoids[lane % TILE] * share;
-                    if let Some((slot, bound)) = sums.get_mut(place).zip(float(bounds, place)).filter(|_| mean > 0.0) {
-                        *slot = (bound - M::ln(mean)).to_bits();
-                    }
-                }
-                if let Some(grad) = &mut grad {
-                    self.add_along(grad, &a, &own.along, scale * share);
-                }
-            }
-        }
-        let [total] = total.total();
+        let total = self.contrast_positives(&anchors, &mut tile, bounds, sums, grad.as_deref_mut(), scale);
         let value = self.temperature / base_temperature * total / number;
         let Some(grad) = grad else { return value };
 
         // In `bounds` Σ slope · similarity.
         bounds.fill(0);
-        anchors.for_each_negative(|a, b| {
+        anchors.for_each_negative(&mut |a, b| {
             self.similarities(a, b, &mut tile);
             slopes_of_negatives::<M, D>(&mut tile, a, b, sums, bounds);
-            add_to_gradient(grad, a, b, &tile, scale);
+            anchors.add_to_gradient(grad, a, b, &tile, scale);
             transpose(&mut tile);
-            add_to_gradient(grad, b, a, &tile, scale);
+            anchors.add_to_gradient(grad, b, a, &tile, scale);
         });
-        for a in anchors.groups(0..valid) {
-            self.add_along(grad, &a, &a.of(bounds), scale);
+        for (place, &along) in bounds.iter().enumerate().take(valid) {
+            self.add_along(grad, &anchors, place, scale * f32::from_bits(along));
         }
         value
+    }
+
+    /// The second pass; the sum of the losses.
+    #[inline(never)]
+    fn contrast_positives<const D: usize>(
+        &self,
+        anchors: &Anchors<'_, '_, D>,
+        tile: &mut Tile,
+        bounds: &[u32],
+        sums: &mut [u32],
+        mut grad: Option<&mut [[f32; D]]>,
+        scale: f32,
+    ) -> f32 {
+        let mut total = Sums::ZERO;
+        for class in anchors.classes().filter(|class| class.len() > 1) {
+            let share = 1.0 / class.len().wrapping_sub(1) as f32;
+            let scale = scale * share;
+            let mut a = anchors.before(class.start);
+            while anchors.advance(&mut a, class.end) {
+                let mut own = Own::default();
+                let mut b = anchors.before(class.start);
+                while anchors.advance(&mut b, class.end) {
+                    self.similarities(&a, &b, tile);
+                    own.contrast::<M, D>(tile, &a, &b, bounds);
+                    if let Some(grad) = &mut grad {
+                        anchors.add_to_gradient(grad, &a, &b, tile, scale);
+                    }
+                }
+                let own = own.losses.iter().zip(&own.sigmoids).zip(&own.along).take(a.len);
+                for (place, ((loss, sigmoid), along)) in (a.start..).zip(own) {
+                    total.add([loss * share]);
+                    let mean = sigmoid * share;
+                    if let Some((slot, bound)) = sums.get_mut(place).zip(float(bounds, place)).filter(|_| mean > 0.0) {
+                        *slot = (bound - M::ln(mean)).to_bits();
+                    }
+                    if let Some(grad) = &mut grad {
+                        self.add_along(grad, anchors, place, scale * along);
+                    }
+                }
+            }
+        }
+        let [total] = total.total();
+        total
     }
 
     /// The similarities of each of `a` to each of `b`; 0 past the last.
@@ -132,21 +152,13 @@ impl<M: Math> PixelContrast<M> {
         }
     }
 
-    /// The part of the gradient that goes through the length of an embedding: against it, by its Σ slope · similarity.
-    fn add_along<const D: usize>(
-        &self,
-        grad: &mut [[f32; D]],
-        a: &Group<'_, D>,
-        along: &[f32; TILE],
-        scale: f32,
-    ) {
-        if !self.normalizing {
-            return;
-        }
-        for (((index, row), inverse), along) in a.index.iter().zip(a.rows).zip(a.inverse).zip(along).take(a.len) {
-            if let Some(target) = grad.get_mut(*index) {
-                add_scaled(target, -(scale * along * self.temperature * inverse * inverse), row);
-            }
+    /// The part of the gradient that goes through the length of the anchor at this place: against its embedding, by its
+    /// Σ slope · similarity.
+    fn add_along<const D: usize>(&self, grad: &mut [[f32; D]], anchors: &Anchors<'_, '_, D>, place: usize, along: f32) {
+        let Some((index, row, _)) = anchors.get(place).filter(|_| self.normalizing) else { return };
+        let inverse = float(anchors.inverse, place).unwrap_or_default();
+        if let Some(target) = grad.get_mut(index) {
+            add_scaled(target, -(along * self.temperature * inverse * inverse), row);
         }
     }
 }
@@ -158,6 +170,8 @@ struct Anchors<'a, 'b, const D: usize> {
     /// Where each class ends.
     ends: &'b [u32],
     inverse: &'b [u32],
+    /// In place of embeddings past the last of a group.
+    any: &'a [f32; D],
 }
 
 /// Up to eight anchors of one class.
@@ -166,7 +180,6 @@ struct Group<'a, const D: usize> {
     len: usize,
     /// Where their class starts.
     class: usize,
-    index: [usize; TILE],
     rows: Rows<'a, D>,
     /// 1 / ‖x‖; 0 past the last.
     inverse: [f32; TILE],
@@ -182,45 +195,63 @@ impl<'a, const D: usize> Anchors<'a, '_, D> {
         (0..=u8::MAX).map(|class| self.class(class))
     }
 
-    #[inline(never)]
-    fn group(&self, start: usize) -> Option<Group<'a, D>> {
-        let anchor = |place: usize| self.embeddings.anchor(*self.order.get(place)? as usize);
-        let (index, row, class) = anchor(start)?;
-        let class = self.class(class);
-        let len = class.end.saturating_sub(start).min(TILE);
-        let mut group =
-            Group { start, len, class: class.start, index: [index; TILE], rows: [row; TILE], inverse: [0.0; TILE] };
-        for (place, ((slot, row), inverse)) in
-            (start..).zip(group.index.iter_mut().zip(&mut group.rows).zip(&mut group.inverse)).take(len)
-        {
-            if let Some((index, embedding, _)) = anchor(place) {
-                (*slot, *row, *inverse) = (index, embedding, float(self.inverse, place).unwrap_or_default());
-            }
-        }
-        Some(group)
+    /// Index, embedding and class of the anchor at this place.
+    fn get(&self, place: usize) -> Option<(usize, &'a [f32; D], u8)> {
+        self.embeddings.anchor(*self.order.get(place)? as usize)
     }
 
-    /// The groups of these places.
-    fn groups(&self, places: Range<usize>) -> impl Iterator<Item = Group<'a, D>> {
-        let mut start = places.start;
-        core::iter::from_fn(move || {
-            let group = self.group(start).filter(|_| start < places.end)?;
-            start = start.wrapping_add(group.len);
-            Some(group)
-        })
+    /// An empty group before this place.
+    fn before(&self, place: usize) -> Group<'a, D> {
+        Group { start: place, len: 0, class: 0, rows: [self.any; TILE], inverse: [0.0; TILE] }
+    }
+
+    /// Makes of a group the next one; false if that would not be before `end`. In place: copies would pile up on the stack.
+    #[inline(never)]
+    fn advance(&self, group: &mut Group<'a, D>, end: usize) -> bool {
+        let start = group.start.wrapping_add(group.len);
+        let Some((_, _, class)) = self.get(start).filter(|_| start < end) else { return false };
+        let class = self.class(class);
+        (group.start, group.class) = (start, class.start);
+        group.len = class.end.saturating_sub(start).min(TILE);
+        for (lane, (row, inverse)) in group.rows.iter_mut().zip(&mut group.inverse).enumerate() {
+            let place = start.wrapping_add(lane);
+            let anchor = self.get(place).zip(float(self.inverse, place)).filter(|_| lane < group.len);
+            (*row, *inverse) = anchor.map_or((self.any, 0.0), |((_, row, _), inverse)| (row, inverse));
+        }
+        true
+    }
+
+    /// Adds to the gradient of each of `a` its slopes times each of `b`.
+    #[inline(never)]
+    fn add_to_gradient(&self, grad: &mut [[f32; D]], a: &Group<'a, D>, b: &Group<'a, D>, slopes: &Tile, scale: f32) {
+        for ((place, inverse), slopes) in (a.start..).zip(&a.inverse).zip(slopes).take(a.len) {
+            let Some(target) = self.get(place).and_then(|(index, _, _)| grad.get_mut(index)) else { continue };
+            let mut factors = *slopes;
+            for (factor, other) in factors.iter_mut().zip(&b.inverse) {
+                // The shortest embeddings with the largest scale: ∞ · 0 would be NaN.
+                *factor = (*factor * (scale * inverse) * other).clamp(f32::MIN, f32::MAX);
+            }
+            add_multiples(target, factors.get(..b.len).unwrap_or_default(), b.rows.get(..b.len).unwrap_or_default());
+        }
     }
 
     /// Each two groups of different classes, once. For a group its partners come in order, whatever the strip.
-    #[inline(always)]
-    fn for_each_negative(&self, mut visit: impl FnMut(&Group<'a, D>, &Group<'a, D>)) {
+    #[inline(never)]
+    fn for_each_negative(&self, visit: &mut dyn FnMut(&Group<'a, D>, &Group<'a, D>)) {
+        let all = self.order.len();
         let mut strip = 0..0;
-        while strip.end < self.order.len() {
+        while strip.end < all {
             strip.start = strip.end;
-            for group in self.groups(strip.start..self.order.len()).take(STRIP) {
-                strip.end = group.start.wrapping_add(group.len);
-            }
-            for b in self.groups(strip.start..self.order.len()) {
-                for a in self.groups(strip.start..strip.end.min(b.class)) {
+            let mut b = self.before(strip.start);
+            for number in 1.. {
+                if !self.advance(&mut b, all) {
+                    break;
+                }
+                if number <= STRIP {
+                    strip.end = b.start.wrapping_add(b.len);
+                }
+                let mut a = self.before(strip.start);
+                while self.advance(&mut a, strip.end.min(b.class)) {
                     visit(&a, &b);
                 }
             }
@@ -266,6 +297,7 @@ fn sort_by_class<const D: usize>(embeddings: &Embeddings<'_, D>, ends: &mut [u32
     valid as usize
 }
 
+#[allow(clippy::needless_range_loop, reason = "it takes two rows at once")]
 fn transpose(tile: &mut Tile) {
     for row in 0..TILE {
         for column in 0..row {
@@ -280,9 +312,9 @@ fn transpose(tile: &mut Tile) {
 #[inline(always)]
 fn part(rows: &Part, make: impl Fn(f32, usize, usize) -> f32) -> Part {
     let mut part = *rows;
-    for row in 0..ROWS {
-        for column in 0..TILE {
-            part[row][column] = make(part[row][column], row, column);
+    for (row, numbers) in part.iter_mut().enumerate() {
+        for (column, number) in numbers.iter_mut().enumerate() {
+            *number = make(*number, row, column);
         }
     }
     part
@@ -316,7 +348,7 @@ fn add_exponentials<M: Math>(tile: &Tile, rows: usize, largest: &mut [u32], sums
             }
         }
     }
-    let sums = sums.iter_mut().zip(largest).zip(before.iter().zip(&after).zip(added));
+    let sums = sums.iter_mut().zip(largest).zip(before.iter().zip(&after).zip(&added));
     for ((sum, largest), ((before, after), added)) in sums {
         *sum = (f32::from_bits(*sum) * M::exp(before - after) + added).to_bits();
         *largest = after.to_bits();
@@ -418,28 +450,9 @@ fn slopes_of_negatives<M: Math, const D: usize>(
             along_a[first.wrapping_add(row) % TILE] = sum;
         }
     }
-    for (group, added) in [(a, along_a), (b, along_b)] {
+    for (group, added) in [(a, &along_a), (b, &along_b)] {
         for (word, added) in group.of_mut(along).iter_mut().zip(added) {
             *word = (f32::from_bits(*word) + added).to_bits();
         }
-    }
-}
-
-/// Adds to the gradient of each of `a` its slopes times each of `b`.
-fn add_to_gradient<const D: usize>(
-    grad: &mut [[f32; D]],
-    a: &Group<'_, D>,
-    b: &Group<'_, D>,
-    slopes: &Tile,
-    scale: f32,
-) {
-    for ((index, inverse), slopes) in a.index.iter().zip(a.inverse).zip(slopes).take(a.len) {
-        let Some(target) = grad.get_mut(*index) else { continue };
-        let mut factors = *slopes;
-        for (factor, other) in factors.iter_mut().zip(b.inverse) {
-            // The shortest embeddings with the largest scale: ∞ · 0 would be NaN.
-            *factor = (*factor * (scale * inverse) * other).clamp(f32::MIN, f32::MAX);
-        }
-        add_multiples(target, factors.get(..b.len).unwrap_or_default(), &b.rows);
     }
 }
