@@ -164,9 +164,11 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 /// A sampler's choice is not differentiated; one that draws by chance draws anew at each call.
 ///
 /// It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has the same verbs, and keeps the same
-/// contract. Cost: some 3 M² D multiply-adds for value and gradient of M anchors, M² D for the value; no matrix is held.
-/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. Two
-/// embeddings of `D` components lie on the stack.
+/// contract. Cost grows with the square of the number M of anchors: where every pair of them counts, 2 M² D multiply-adds for
+/// value and gradient, ½ M² D and more, the more anchors there are of one class, for the value; with a sampler or a memory of
+/// as many slots 3 M² D and M² D. No matrix is held.
+/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. With a
+/// sampler or a memory two embeddings of `D` components lie on the stack, else numbers for eight by eight pairs.
 ///
 /// Source: Wang et al. 2021, equation 3 (one positive in each denominator); τ_b as in ContrastiveSeg's code, where it is
 /// 0.07 with τ = 0.1; it scales the loss and nothing else.

@@ -262,11 +262,12 @@ impl<'a, const D: usize> Anchors<'a, '_, D> {
 impl<const D: usize> Group<'_, D> {
     /// What they have in these words; 0 past the last.
     fn of(&self, words: &[u32]) -> [f32; TILE] {
-        let mut numbers = [0.0; TILE];
-        for (number, &bits) in numbers.iter_mut().zip(words.get(self.start..).unwrap_or_default()).take(self.len) {
-            *number = f32::from_bits(bits);
-        }
-        numbers
+        load(words.get(self.start..self.start.wrapping_add(self.len)).unwrap_or_default())
+    }
+
+    /// What those have that are in a tile's rows from `first` on.
+    fn of_rows(&self, words: &[u32], first: usize) -> [f32; ROWS] {
+        load(words.get(self.start.wrapping_add(first)..).unwrap_or_default())
     }
 
     fn of_mut<'a>(&self, words: &'a mut [u32]) -> &'a mut [u32] {
@@ -275,6 +276,7 @@ impl<const D: usize> Group<'_, D> {
 }
 
 /// Writes the anchors in ascending order of their classes, and where each class ends; how many there are.
+#[inline(never)]
 fn sort_by_class<const D: usize>(embeddings: &Embeddings<'_, D>, ends: &mut [u32], order: &mut [u32]) -> usize {
     ends.fill(0);
     for (_, _, class) in embeddings.iter() {
@@ -331,7 +333,7 @@ fn exponentials<M: Math>(part: &mut Part) {
 /// Adds the exponentials of each column to the sum of its anchor, relative to the largest exponent.
 #[inline(never)]
 fn add_exponentials<M: Math>(tile: &Tile, rows: usize, largest: &mut [u32], sums: &mut [u32]) {
-    let before = of(largest);
+    let before: [f32; TILE] = load(largest);
     let mut after = before;
     for row in tile.iter().take(rows) {
         for (after, &similarity) in after.iter_mut().zip(row) {
@@ -355,9 +357,9 @@ fn add_exponentials<M: Math>(tile: &Tile, rows: usize, largest: &mut [u32], sums
     }
 }
 
-/// The numbers in up to eight words.
-fn of(words: &[u32]) -> [f32; TILE] {
-    let mut numbers = [0.0; TILE];
+/// The numbers in the first words, and 0 past the last.
+fn load<const N: usize>(words: &[u32]) -> [f32; N] {
+    let mut numbers = [0.0; N];
     for (number, &bits) in numbers.iter_mut().zip(words) {
         *number = f32::from_bits(bits);
     }
@@ -384,10 +386,10 @@ impl Own {
         b: &Group<'_, D>,
         bounds: &[u32],
     ) {
-        let (bounds_a, bounds_b) = (a.of(bounds), b.of(bounds));
+        let bounds_b = b.of(bounds);
         for (some, first) in tile.as_chunks_mut::<ROWS>().0.iter_mut().zip((0..a.len).step_by(ROWS)) {
-            let bound = |row: usize| bounds_a[first.wrapping_add(row) % TILE];
-            let mut small = part(some, |similarity, row, _| -(bound(row) - similarity).abs());
+            let bounds_a = a.of_rows(bounds, first);
+            let mut small = part(some, |similarity, row, _| -(bounds_a[row] - similarity).abs());
             let mut other = part(some, |similarity, _, column| -(bounds_b[column] - similarity).abs());
             exponentials::<M>(&mut small);
             exponentials::<M>(&mut other);
@@ -398,7 +400,7 @@ impl Own {
                 let (mut loss, mut sigmoid, mut along) = (0.0, 0.0, 0.0);
                 for column in 0..TILE {
                     let similarity = some[row][column];
-                    let margin = bound(row) - similarity;
+                    let margin = bounds_a[row] - similarity;
                     let own = sigmoid_of(margin, small[row][column]);
                     let slope = -(own + sigmoid_of(bounds_b[column] - similarity, other[row][column]));
                     let counts = (column < b.len) & (column != itself);
@@ -430,11 +432,11 @@ fn slopes_of_negatives<M: Math, const D: usize>(
     bounds: &[u32],
     along: &mut [u32],
 ) {
-    let (bounds_a, bounds_b) = (a.of(bounds), b.of(bounds));
+    let bounds_b = b.of(bounds);
     let (mut along_a, mut along_b) = ([0.0; TILE], [0.0; TILE]);
     for (some, first) in tile.as_chunks_mut::<ROWS>().0.iter_mut().zip((0..a.len).step_by(ROWS)) {
-        let bound = |row: usize| bounds_a[first.wrapping_add(row) % TILE];
-        let mut own = part(some, |similarity, row, _| smaller(similarity - bound(row), 0.0));
+        let bounds_a = a.of_rows(bounds, first);
+        let mut own = part(some, |similarity, row, _| smaller(similarity - bounds_a[row], 0.0));
         let mut other = part(some, |similarity, _, column| smaller(similarity - bounds_b[column], 0.0));
         exponentials::<M>(&mut own);
         exponentials::<M>(&mut other);
