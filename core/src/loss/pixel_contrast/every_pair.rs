@@ -324,8 +324,8 @@ fn part(rows: &Part, make: impl Fn(f32, usize, usize) -> f32) -> Part {
 
 /// The exponential of each number, of which none is positive.
 #[inline(never)]
-fn exponentials<M: Math>(part: &mut Part) {
-    for number in part.as_flattened_mut() {
+fn exponentials<M: Math>(numbers: &mut [f32]) {
+    for number in numbers {
         *number = M::exp(*number);
     }
 }
@@ -343,16 +343,21 @@ fn add_exponentials<M: Math>(tile: &Tile, rows: usize, largest: &mut [u32], sums
     let mut added = [0.0; TILE];
     for (some, first) in tile.as_chunks::<ROWS>().0.iter().zip((0..rows).step_by(ROWS)) {
         let mut terms = part(some, |similarity, _, column| smaller(similarity - after[column], 0.0));
-        exponentials::<M>(&mut terms);
+        exponentials::<M>(terms.as_flattened_mut());
         for row in terms.iter().take(rows.wrapping_sub(first)) {
             for (added, term) in added.iter_mut().zip(row) {
                 *added += term;
             }
         }
     }
-    let sums = sums.iter_mut().zip(largest).zip(before.iter().zip(&after).zip(&added));
-    for ((sum, largest), ((before, after), added)) in sums {
-        *sum = (f32::from_bits(*sum) * M::exp(before - after) + added).to_bits();
+    let mut factors = before;
+    for (factor, after) in factors.iter_mut().zip(&after) {
+        *factor -= after;
+    }
+    exponentials::<M>(&mut factors);
+    let sums = sums.iter_mut().zip(largest).zip(factors.iter().zip(&after).zip(&added));
+    for ((sum, largest), ((factor, after), added)) in sums {
+        *sum = (f32::from_bits(*sum) * factor + added).to_bits();
         *largest = after.to_bits();
     }
 }
@@ -391,8 +396,8 @@ impl Own {
             let bounds_a = a.of_rows(bounds, first);
             let mut small = part(some, |similarity, row, _| -(bounds_a[row] - similarity).abs());
             let mut other = part(some, |similarity, _, column| -(bounds_b[column] - similarity).abs());
-            exponentials::<M>(&mut small);
-            exponentials::<M>(&mut other);
+            exponentials::<M>(small.as_flattened_mut());
+            exponentials::<M>(other.as_flattened_mut());
             let losses = part(&small, |small, _, _| M::ln_1p(small));
             for row in 0..ROWS {
                 let lane = first.wrapping_add(row) % TILE;
@@ -438,8 +443,8 @@ fn slopes_of_negatives<M: Math, const D: usize>(
         let bounds_a = a.of_rows(bounds, first);
         let mut own = part(some, |similarity, row, _| smaller(similarity - bounds_a[row], 0.0));
         let mut other = part(some, |similarity, _, column| smaller(similarity - bounds_b[column], 0.0));
-        exponentials::<M>(&mut own);
-        exponentials::<M>(&mut other);
+        exponentials::<M>(own.as_flattened_mut());
+        exponentials::<M>(other.as_flattened_mut());
         for row in 0..ROWS {
             let mut sum = 0.0;
             for column in 0..TILE {
