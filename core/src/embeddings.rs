@@ -1,6 +1,7 @@
 //! Embeddings, their classes, and which of them are anchors, proven once to fit.
 
 use crate::kernel::dot::dot;
+use crate::kernel::tile::larger;
 use crate::math::Math;
 use crate::{Buffer, Error, Labels};
 
@@ -119,7 +120,7 @@ const LARGEST_INVERSE: f32 = 1e12;
 /// 1 / ‖x‖; `None` for a vector of length 0.
 pub(crate) fn inverse_norm<M: Math, const D: usize>(row: &[f32; D]) -> Option<f32> {
     // Scaled by the largest component, whose square might be neither 0 nor finite.
-    let largest = row.iter().fold(0.0, |largest: f32, component| largest.max(component.abs()));
+    let largest = row.iter().fold(0.0, |largest, component| larger(largest, component.abs()));
     if largest <= 0.0 {
         return None;
     }

@@ -192,6 +192,10 @@ mod sealed {
 
 /// Which positives and negatives of an anchor count; sealed.
 pub trait Pairs: sealed::Sealed {
+    /// Whether every pair counts.
+    #[doc(hidden)]
+    const EVERY: bool = false;
+
     /// Refuses bad parameters.
     #[doc(hidden)]
     fn check(&self) -> Result<(), Error>;
@@ -232,6 +236,8 @@ pub struct All;
 impl sealed::Sealed for All {}
 
 impl Pairs for All {
+    const EVERY: bool = true;
+
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }

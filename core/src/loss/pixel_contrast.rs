@@ -14,12 +14,18 @@ use crate::scores::check_grad;
 use crate::{Buffer, Embeddings, Error, Memory, Parameter, Scratch};
 use core::marker::PhantomData;
 
+mod every_pair;
+
 mod sealed {
     pub trait Sealed {}
 }
 
 /// What the anchors are contrasted with: each other ([`Within`]), or a [`Memory`]; sealed.
 pub trait Contrast<const D: usize>: sealed::Sealed {
+    /// Whether the columns are the anchors themselves.
+    #[doc(hidden)]
+    const WITHIN: bool = false;
+
     /// Scratch for a number of anchors.
     #[doc(hidden)]
     fn scratch(&self, anchors: usize) -> usize;
@@ -58,6 +64,8 @@ pub struct Within;
 impl sealed::Sealed for Within {}
 
 impl<const D: usize> Contrast<D> for Within {
+    const WITHIN: bool = true;
+
     fn scratch(&self, anchors: usize) -> usize {
         PixelContrast::scratch_len(anchors)
     }
@@ -156,9 +164,11 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 /// A sampler's choice is not differentiated; one that draws by chance draws anew at each call.
 ///
 /// It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has the same verbs, and keeps the same
-/// contract. Cost: some 3 M² D multiply-adds for value and gradient of M anchors, M² D for the value; no matrix is held.
-/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. Two
-/// embeddings of `D` components lie on the stack.
+/// contract. Cost grows with the square of the number M of anchors: where every pair of them counts, 2 M² D multiply-adds for
+/// value and gradient, ½ M² D and more, the more anchors there are of one class, for the value; with a sampler or a memory of
+/// as many slots 3 M² D and M² D. No matrix is held.
+/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. With a
+/// sampler or a memory two embeddings of `D` components lie on the stack, else numbers for eight by eight pairs.
 ///
 /// Source: Wang et al. 2021, equation 3 (one positive in each denominator); τ_b as in ContrastiveSeg's code, where it is
 /// 0.07 with τ = 0.1; it scales the loss and nothing else.
@@ -321,7 +331,24 @@ impl<M: Math> PixelContrast<M> {
         }
     }
 
-    fn run<const D: usize>(
+    fn run<const D: usize, S: Contrast<D>, P: Pairs>(
+        &self,
+        embeddings: &Embeddings<'_, D>,
+        contrast: &S,
+        pairs: &mut P,
+        scale: f32,
+        grad: Option<&mut [[f32; D]]>,
+        scratch: &mut [u32],
+    ) -> f32 {
+        if S::WITHIN && P::EVERY {
+            self.every_pair(embeddings, scale, grad, scratch)
+        } else {
+            self.chosen(embeddings, contrast, pairs, scale, grad, scratch)
+        }
+    }
+
+    /// One anchor after the other, and those of its pairs that a sampler chooses.
+    fn chosen<const D: usize>(
         &self,
         embeddings: &Embeddings<'_, D>,
         contrast: &impl Contrast<D>,
