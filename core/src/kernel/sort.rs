@@ -95,7 +95,7 @@ impl Key for Fraction {
     }
 }
 
-/// Radix sort: two to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
+/// Radix sort: one to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
 ///
 /// Its last digit is never sorted by: as the elements come in the order of the others, a pair of counters for each value of
 /// the last digit, which begin with what has a larger one, tell how many of foreground and background come before.
@@ -103,7 +103,7 @@ impl Key for Fraction {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Radix;
 
-/// Heap sort: in place; the smallest in flash and scratch, and some five times as slow.
+/// Heap sort: in place; the smallest in flash and scratch, some four times as slow on a Cortex-M4F, more on hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Heap;
@@ -303,10 +303,12 @@ const WIDE_DIGITS: usize = 1 << WIDE;
 /// Bits that are left for the pixel beside the second digit.
 const PIXEL: u32 = 32 - WIDE;
 
-/// As [`by_bytes`], by two digits of twelve bits, which pays from some thousands of pixels on.
+/// As [`by_bytes`], by two digits of twelve bits, whose 48 KiB of counters scratch has room for from 12 032 pixels on.
 ///
 /// Pixels go in blocks: what can be vectorised by itself, and counters bumped in one loop, pixels written in another. One
-/// loop that does both was up to four times as slow on some machines.
+/// loop that does both was up to four times as slow on some machines. Keys are computed once and kept where the increments
+/// will be: the conversion of a float took a tenth of the sort each time. All are sorted, also those that cannot matter: to
+/// skip them is a branch that is mispredicted.
 #[inline(never)]
 fn by_two_digits<K: Key>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,

@@ -8,7 +8,7 @@ use crate::kernel::order::{key, value};
 use crate::kernel::softmax::{Target, argmax, argmax_of_each, largest_of_each, sum};
 use crate::kernel::sort::{Foreground, Fraction, Key, Radix, Sort, Whole};
 use crate::kernel::sum::{BLOCK, BlockSum, SUMS, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, put, smaller};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, larger, put, smaller};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
@@ -537,6 +537,9 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
 
 /// The gradient through a softmax, in place of ∂L/∂p: what [`Lovasz::scatter`] adds class by class, with the same bits.
 /// The probabilities are the softmax's, given its normaliser.
+///
+/// Of each pixel's numbers one is chosen while it is computed, or replaced by 0: to choose between two in memory is a branch,
+/// and the loop is then not vectorised.
 #[inline(always)]
 fn through_softmax<M: Math, const C: usize, const L: usize>(
     scores: &[Lanes<L>; C],
@@ -696,18 +699,21 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         fill(buffers.sorting.keys);
         let ([count], _) = batch.counts_of(range.clone());
         let contains = batch.labels_of(range.clone()).are::<1>(0);
-        let bend = |error: f32| match (self.elu, error > 0.0) {
-            (false, _) => error.max(0.0),
-            (true, true) => error + 1.0,
-            (true, false) => M::exp(error),
+        let bend = |key: u32| {
+            let error = value(key);
+            match (self.elu, error > 0.0) {
+                (false, _) => larger(error, 0.0),
+                (true, true) => error + 1.0,
+                // The key of what takes no part is no error's.
+                (true, false) if key == Whole::NO_PART => 0.0,
+                (true, false) => M::exp(error),
+            }
         };
         // Without elu an error ≤ 0 has neither loss nor slope.
         let floor = if self.elu { 1 } else { key(0.0) };
         let least = buffers.sorting.keys.iter().zip(0..).filter(|(_, place)| contains(*place)).map(|(key, _)| *key);
         let least = if count == 0 { floor } else { least.fold(u32::MAX, u32::min).max(floor) };
-        let loss = extension::<R, Whole>(&mut buffers.sorting, Foreground { count, contains }, least, fill, |key| {
-            if key == Whole::NO_PART { 0.0 } else { bend(value(key)) }
-        });
+        let loss = extension::<R, Whole>(&mut buffers.sorting, Foreground { count, contains }, least, fill, bend);
         if let Some(grad) = grad {
             let rows = batch.samples(range.clone()).zip(buffers.sorting.keys.iter()).map(|(sample, &increment)| {
                 sample.map(|(row, label)| {
