@@ -174,9 +174,9 @@ fn by_bytes<K: Key, const PACKED: bool>(
 ) {
     let rank = keys.len() <= 1 << 16;
     let passes = if rank { K::BITS / 8 - 1 } else { K::BITS / 8 };
-    // The last one ends in `swap`. The first of packed ones comes from the keys, the others from what is selected.
-    let ends_in_swap = passes % 2 == if PACKED { 1 } else { 0 };
-    let (mut from, mut to) = if ends_in_swap { (order, swap) } else { (swap, order) };
+    // The last pass ends in `swap`. The first of packed ones comes from the keys, the others from what is selected.
+    let starts_in_swap = passes % 2 == if PACKED { 1 } else { 0 };
+    let (mut from, mut to) = if starts_in_swap { (order, swap) } else { (swap, order) };
     let pixel_of = |record: u32| if PACKED { record & 0xffff } else { record };
     let digit_of = |record: u32, shift: u32| {
         let key = if PACKED { record >> 8 } else { K::of(keys.get(record as usize).copied().unwrap_or_default()) };
