@@ -56,8 +56,9 @@ impl<'a> Labels<'a> {
     #[inline(always)]
     pub(crate) fn are<const C: usize>(self, channel: usize) -> impl Fn(usize) -> bool + Copy + use<'a, C> {
         let class = u8::try_from(channel.wrapping_add(usize::from(C == 1))).ok();
-        let class = class.filter(|_| class != self.ignore);
-        move |pixel| class.is_some() && self.data.get(pixel).copied() == class
+        let class = class.filter(|_| class != self.ignore).map_or(NONE, u32::from);
+        let labels = self.data;
+        move |pixel| labels.get(pixel).is_some_and(|label| u32::from(*label) == class)
     }
 
     /// Whether a pixel is ignored.

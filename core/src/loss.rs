@@ -56,6 +56,10 @@ pub trait Loss<const C: usize> {
     /// How much scratch the loss needs.
     const SCRATCH: Scratch = Scratch::NONE;
 
+    /// Whether writing the gradient is much faster than adding to it.
+    #[doc(hidden)]
+    const WRITES_FASTER: bool = false;
+
     /// Refuses bad parameters, and batches that the loss is not defined on.
     ///
     /// # Errors

@@ -37,14 +37,26 @@ impl JaccardIncrements {
     /// More foreground pixels than announced are taken for the last one announced; the increments stay finite.
     #[inline]
     pub const fn next(&mut self, foreground: bool) -> f32 {
-        let union = self.union as f32;
+        if self.union == 0 {
+            self.union = !foreground as u32;
+            return self.union as f32;
+        }
         if foreground {
             self.intersection = self.intersection.saturating_sub(1);
-            if self.union == 0 { 0.0 } else { 1.0 / union }
-        } else {
-            let increment = if self.union == 0 { 1.0 } else { self.intersection as f32 / (union * (union + 1.0)) };
-            self.union = self.union.saturating_add(1);
-            increment
         }
+        let increment = signed_increment(self.intersection as f32, self.union as f32, foreground).abs();
+        if !foreground {
+            self.union = self.union.saturating_add(1);
+        }
+        increment
     }
+}
+
+/// The increment of a pixel, negative for the foreground, if there is any: how the loss changes with a probability or a
+/// logit. `intersection` is G − P and `union` G + N before it.
+#[inline(always)]
+pub(crate) const fn signed_increment(intersection: f32, union: f32, foreground: bool) -> f32 {
+    let numerator = if foreground { -1.0 } else { intersection };
+    let denominator = if foreground { union } else { union * (union + 1.0) };
+    numerator / denominator
 }

@@ -4,6 +4,9 @@
 //! Cortex-M it costs 6–20 KB of flash and up to 4.5 KB of stack, and brings a path to a panic.
 
 use crate::Scratch;
+use crate::kernel::jaccard::signed_increment;
+use crate::kernel::sum::BLOCK;
+use crate::kernel::tile::LANES;
 
 mod sealed {
     pub trait Sealed {}
@@ -11,18 +14,39 @@ mod sealed {
 
 /// The algorithm that orders pixels by error: a choice of speed against scratch that changes no bit; sealed.
 pub trait Sort: sealed::Sealed + Copy + 'static {
-    /// Whether the normaliser of each pixel's softmax is kept: a word a pixel against `C` exponentials a pixel and class.
+    /// Whether there is room to keep what else would be computed twice: the errors beside their increments, and where the
+    /// gradient is added to, the normaliser of each pixel's softmax.
     #[doc(hidden)]
-    const KEEP_INVERSE: bool;
+    const KEEPS: bool;
 
     /// Words that sorting needs.
     #[doc(hidden)]
     const SCRATCH: Scratch;
 
-    /// Fills `order` with the indices of the `keys` that are at least `floor`, by decreasing key, ties by index; returns how
-    /// many they are. The others become 0. Scratch may be longer than asked for, which may be faster.
+    /// By how much the Jaccard loss grows with each pixel, if pixels are added by decreasing key, ties by index: the bits,
+    /// negative for the foreground, of which there must be some. That of a key below `floor`, which must be 0, need not be
+    /// computed.
+    ///
+    /// Takes the place of `order`, and `keys` stays as it is, if the sort [`KEEPS`](Self::KEEPS), else the place of `keys`.
+    /// Scratch may be longer than asked for, which may be faster.
     #[doc(hidden)]
-    fn sort<K: Key>(keys: &mut [u32], floor: u32, order: &mut [u32], scratch: &mut [u32]) -> usize;
+    fn increments<K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        keys: &mut [u32],
+        order: &mut [u32],
+        scratch: &mut [u32],
+    );
+}
+
+/// The pixels of the foreground.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Foreground<F> {
+    /// How many they are.
+    pub(crate) count: u32,
+    /// Whether a pixel is one.
+    pub(crate) contains: F,
 }
 
 /// What an element of `keys` is sorted by.
@@ -71,12 +95,15 @@ impl Key for Fraction {
     }
 }
 
-/// Radix sort: two to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
+/// Radix sort: one to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
+///
+/// Its last digit is never sorted by: as the elements come in the order of the others, a pair of counters for each value of
+/// the last digit, which begin with what has a larger one, tell how many of foreground and background come before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Radix;
 
-/// Heap sort: in place; the smallest in flash and scratch, and some twice as slow.
+/// Heap sort: in place; the smallest in flash and scratch, some four times as slow on a Cortex-M4F, more on hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Heap;
@@ -87,48 +114,34 @@ impl sealed::Sealed for Heap {}
 const DIGITS: usize = 256;
 
 impl Sort for Radix {
-    const KEEP_INVERSE: bool = true;
+    const KEEPS: bool = true;
     const SCRATCH: Scratch = Scratch::new(DIGITS, 1);
 
-    fn sort<K: Key>(keys: &mut [u32], floor: u32, order: &mut [u32], scratch: &mut [u32]) -> usize {
-        /// Digits of 12 bits, whose counters take 16 KiB, pay from so many pixels on.
-        const MANY: usize = 8192;
+    fn increments<K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        keys: &mut [u32],
+        order: &mut [u32],
+        scratch: &mut [u32],
+    ) {
         let pixels = keys.len();
-        let Some((swap, counters)) = scratch.split_at_mut_checked(pixels) else { return 0 };
-        let Some(order) = order.get_mut(..pixels) else { return 0 };
-        if K::BITS <= 24 && pixels > MANY && pixels <= 1 << 20 && counters.len() >= 1 << 12 {
-            return packed::<K, 12>(keys, floor, order, swap, counters);
+        let Some((swap, counters)) = scratch.split_at_mut_checked(pixels) else { return };
+        let Some(order) = order.get_mut(..pixels) else { return };
+        if LANES > 1
+            && K::BITS == 2 * WIDE
+            && pixels <= 1 << PIXEL
+            && let Some((low, high)) = counters.split_first_chunk_mut()
+            && let Some(high) = high.as_chunks_mut().0.first_chunk_mut()
+        {
+            return by_two_digits::<K>(foreground, keys, order, swap, low, high);
         }
-        if K::BITS <= 24 && pixels <= 1 << 16 {
-            return packed::<K, 8>(keys, floor, order, swap, counters);
-        }
-        let sorted = select::<K>(keys, floor, order);
-        let (Some(order), Some(swap), Some(counters)) =
-            (order.get_mut(..sorted), swap.get_mut(..sorted), counters.first_chunk_mut::<DIGITS>())
-        else {
-            return 0;
-        };
-        // An even number of passes ends where it began.
-        for shift in [0, 16] {
-            pass::<K>(keys, order, swap, counters, shift);
-            pass::<K>(keys, swap, order, counters, shift.wrapping_add(8));
-        }
-        sorted
-    }
-}
-
-/// The indices of the keys that are at least `floor`, in order; the others become 0.
-fn select<K: Key>(keys: &mut [u32], floor: u32, order: &mut [u32]) -> usize {
-    let mut selected = 0_usize;
-    for (key, pixel) in keys.iter_mut().zip(0_u32..) {
-        if K::of(*key) < floor {
-            *key = 0;
-        } else if let Some(slot) = order.get_mut(selected) {
-            *slot = pixel;
-            selected = selected.wrapping_add(1);
+        let Some(counters) = counters.first_chunk_mut() else { return };
+        if K::BITS == 24 && pixels <= 1 << 16 {
+            by_bytes::<K, true>(foreground, floor, keys, order, swap, counters);
+        } else {
+            by_bytes::<K, false>(foreground, floor, keys, order, swap, counters);
         }
     }
-    selected
 }
 
 /// Starts of the digits' places, the largest digit first, in place of their counts.
@@ -140,98 +153,249 @@ fn places(counters: &mut [u32]) {
     }
 }
 
-/// Two or three stable counting passes over records of 32 bits: what is left of the key above, the pixel below. A record
-/// is read and written in one piece, where pixels alone would need their key looked up in each pass.
+/// Adds to a counter; returns what it was.
+#[inline(always)]
+fn bump(counter: &mut u32, addend: u32) -> u32 {
+    core::mem::replace(counter, counter.wrapping_add(addend))
+}
+
+/// Stable counting passes over digits of eight bits, the lowest first.
+///
+/// `PACKED`, the records are what is left of 24 bits of key above, and the pixel below: a record is read and written in one
+/// piece, where pixels alone need their key looked up in each pass.
 #[inline(never)]
-fn packed<K: Key, const DIGIT: u32>(
-    keys: &mut [u32],
+fn by_bytes<K: Key, const PACKED: bool>(
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     floor: u32,
+    keys: &[u32],
     order: &mut [u32],
     swap: &mut [u32],
-    counters: &mut [u32],
-) -> usize {
-    let digits = const { 1 << DIGIT };
-    // What is left of 24 bits of key after the first digit, and the pixel, fill a word.
-    let index = const { 8 + DIGIT };
-    let Some(counters) = counters.get_mut(..digits) else { return 0 };
-    let digit = |word: u32, shift: u32| ((word >> shift) as usize) & (const { (1 << DIGIT) - 1 });
-    let bump = |counters: &mut [u32], digit: usize| {
-        counters.get_mut(digit).map_or(0, |counter| core::mem::replace(counter, counter.wrapping_add(1)))
+    counters: &mut [u32; DIGITS],
+) {
+    let rank = keys.len() <= 1 << 16;
+    let passes = if rank { K::BITS / 8 - 1 } else { K::BITS / 8 };
+    // The last pass ends in `swap`. The first of packed ones comes from the keys, the others from what is selected.
+    let starts_in_swap = passes % 2 == if PACKED { 1 } else { 0 };
+    let (mut from, mut to) = if starts_in_swap { (order, swap) } else { (swap, order) };
+    let pixel_of = |record: u32| if PACKED { record & 0xffff } else { record };
+    let digit_of = |record: u32, shift: u32| {
+        let key = if PACKED { record >> 8 } else { K::of(keys.get(record as usize).copied().unwrap_or_default()) };
+        ((key >> shift) & 255) as usize
     };
-    counters.fill(0);
+
     let mut sorted = 0_usize;
-    for key in keys.iter() {
-        let key = K::of(*key);
-        if key >= floor {
-            bump(counters, digit(key, 0));
-            sorted = sorted.wrapping_add(1);
+    let mut shift = 0;
+    if PACKED {
+        counters.fill(0);
+        for (element, kept) in keys.iter().zip(from.iter_mut()) {
+            let key = K::of(*element);
+            *kept = key;
+            if key >= floor {
+                bump(&mut counters[(key & 255) as usize], 1);
+                sorted = sorted.wrapping_add(1);
+            }
         }
+        places(counters);
+        let to = to.get_mut(..sorted).unwrap_or_default();
+        for (&key, pixel) in from.iter().zip(0_u32..) {
+            if key >= floor {
+                let place = bump(&mut counters[(key & 255) as usize], 1);
+                if let Some(slot) = to.get_mut(place as usize) {
+                    *slot = (key & !255) << 8 | pixel;
+                }
+            }
+        }
+        shift = 8;
+    } else {
+        sorted = select::<K>(keys, floor, to);
     }
-    places(counters);
-    for (element, pixel) in keys.iter_mut().zip(0_u32..) {
-        let key = K::of(*element);
-        if key < floor {
-            *element = 0;
-            continue;
-        }
-        let place = bump(counters, digit(key, 0));
-        if let Some(slot) = swap.get_mut(place as usize) {
-            *slot = (key >> DIGIT) << index | pixel;
-        }
-    }
-    let (Some(order), Some(swap)) = (order.get_mut(..sorted), swap.get_mut(..sorted)) else { return 0 };
-    let pass = |counters: &mut [u32], from: &[u32], to: &mut [u32], shift: u32, mask: u32| {
+    while shift < 8 * passes {
+        core::mem::swap(&mut from, &mut to);
+        let from = from.get(..sorted).unwrap_or_default();
         counters.fill(0);
         for &record in from {
-            bump(counters, digit(record, shift));
+            bump(&mut counters[digit_of(record, shift)], 1);
         }
         places(counters);
         for &record in from {
-            let place = bump(counters, digit(record, shift));
+            let place = bump(&mut counters[digit_of(record, shift)], 1);
             if let Some(slot) = to.get_mut(place as usize) {
-                *slot = record & mask;
+                *slot = record;
             }
         }
-    };
-    let pixel = const { (1 << (8 + DIGIT)) - 1 };
-    if DIGIT == 12 {
-        pass(counters, swap, order, index, pixel);
-    } else {
-        pass(counters, swap, order, index, u32::MAX);
-        pass(counters, order, swap, index.wrapping_add(DIGIT), pixel);
-        order.copy_from_slice(swap);
+        shift = shift.wrapping_add(8);
     }
-    sorted
+    let (from, increments) = (to.get(..sorted).unwrap_or_default(), from);
+    increments.fill(0);
+    if rank {
+        rank_by_last_digit(foreground, from, |record| digit_of(record, shift), pixel_of, counters, increments);
+    } else {
+        scan(foreground, from, increments);
+    }
 }
 
-/// One stable counting pass over eight bits of the pixels' keys.
-fn pass<K: Key>(keys: &[u32], from: &[u32], to: &mut [u32], counters: &mut [u32; DIGITS], shift: u32) {
-    let digit = |pixel: u32| {
-        let key = keys.get(pixel as usize).copied().unwrap_or_default();
-        ((K::of(key) >> shift) & 255) as usize
-    };
+/// The pixels whose keys are at least `floor`; returns how many they are.
+fn select<K: Key>(keys: &[u32], floor: u32, order: &mut [u32]) -> usize {
+    let mut selected = 0_usize;
+    for (key, pixel) in keys.iter().zip(0_u32..) {
+        if K::of(*key) >= floor
+            && let Some(slot) = order.get_mut(selected)
+        {
+            *slot = pixel;
+            selected = selected.wrapping_add(1);
+        }
+    }
+    selected
+}
+
+/// The increments of records that are sorted by all digits but the last.
+///
+/// The counters of foreground and background share a word, for up to 2¹⁶ pixels. Neither overflows into what is read: there
+/// is foreground, so the background is less, and all of the foreground is counted only when nothing comes after.
+#[inline(never)]
+fn rank_by_last_digit(
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+    records: &[u32],
+    digit_of: impl Fn(u32) -> usize,
+    pixel_of: impl Fn(u32) -> u32,
+    counters: &mut [u32; DIGITS],
+    increments: &mut [u32],
+) {
     counters.fill(0);
-    for &pixel in from {
-        let count = &mut counters[digit(pixel)];
-        *count = count.wrapping_add(1);
+    for &record in records {
+        let is_foreground = (foreground.contains)(pixel_of(record) as usize);
+        bump(&mut counters[digit_of(record) & (DIGITS - 1)], if is_foreground { 1 << 16 } else { 1 });
     }
     places(counters);
-    for &pixel in from {
-        let place = &mut counters[digit(pixel)];
-        if let Some(slot) = to.get_mut(*place as usize) {
-            *slot = pixel;
+    for &record in records {
+        let pixel = pixel_of(record) as usize;
+        let Some(slot) = increments.get_mut(pixel) else { continue };
+        let counter = &mut counters[digit_of(record) & (DIGITS - 1)];
+        let before = *counter;
+        let union = foreground.count.wrapping_add(before & 0xffff) as f32;
+        *slot = if (foreground.contains)(pixel) {
+            *counter = before.wrapping_add(1 << 16);
+            signed_increment(0.0, union, true)
+        } else {
+            *counter = before.wrapping_add(1);
+            signed_increment(foreground.count.wrapping_sub(before >> 16) as f32, union, false)
         }
-        *place = place.wrapping_add(1);
+        .to_bits();
+    }
+}
+
+/// The increments of pixels in their order.
+fn scan(foreground: Foreground<impl Fn(usize) -> bool + Copy>, order: &[u32], increments: &mut [u32]) {
+    let (mut intersection, mut union) = (foreground.count, foreground.count);
+    for &pixel in order {
+        let Some(slot) = increments.get_mut(pixel as usize) else { continue };
+        let is_foreground = (foreground.contains)(pixel as usize);
+        *slot = signed_increment(intersection as f32, union as f32, is_foreground).to_bits();
+        let step = u32::from(is_foreground);
+        intersection = intersection.wrapping_sub(step);
+        union = union.wrapping_add(1 ^ step);
+    }
+}
+
+/// Bits of a digit that is sorted by, and of the other, of the two that 24 bits have.
+const WIDE: u32 = 12;
+const WIDE_DIGITS: usize = 1 << WIDE;
+/// Bits that are left for the pixel beside the second digit.
+const PIXEL: u32 = 32 - WIDE;
+
+/// As [`by_bytes`], by two digits of twelve bits, whose 48 KiB of counters scratch has room for from 12 032 pixels on.
+///
+/// Pixels go in blocks: what can be vectorised by itself, and counters bumped in one loop, pixels written in another. One
+/// loop that does both was up to four times as slow on some machines. Keys are computed once and kept where the increments
+/// will be: the conversion of a float took a tenth of the sort each time. All are sorted, also those that cannot matter: to
+/// skip them is a branch that is mispredicted.
+#[inline(never)]
+fn by_two_digits<K: Key>(
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+    keys: &[u32],
+    order: &mut [u32],
+    swap: &mut [u32],
+    low: &mut [u32; WIDE_DIGITS],
+    high: &mut [[u32; 2]; WIDE_DIGITS],
+) {
+    /// A digit; the mask tells the compiler that there is a counter for it.
+    const fn digit(bits: u32) -> usize {
+        (bits & (WIDE_DIGITS as u32 - 1)) as usize
+    }
+
+    low.fill(0);
+    high.fill([0; 2]);
+    let mut pixel = 0_usize;
+    for (elements, kept) in keys.chunks(BLOCK).zip(order.chunks_mut(BLOCK)) {
+        for (key, element) in kept.iter_mut().zip(elements) {
+            *key = K::of(*element);
+        }
+        for key in kept {
+            bump(&mut low[digit(*key)], 1);
+            bump(&mut high[digit(*key >> WIDE)][usize::from((foreground.contains)(pixel))], 1);
+            pixel = pixel.wrapping_add(1);
+        }
+    }
+    places(low);
+    let mut before = [0_u32; 2];
+    for counters in high.iter_mut().rev() {
+        let counts = core::mem::replace(counters, before);
+        before = [before[0].wrapping_add(counts[0]), before[1].wrapping_add(counts[1])];
+    }
+
+    let mut pixel = 0_u32;
+    for keys in order.chunks(BLOCK) {
+        let mut places = [0; BLOCK];
+        for (place, key) in places.iter_mut().zip(keys) {
+            *place = bump(&mut low[digit(*key)], 1);
+        }
+        for (place, key) in places.iter().zip(keys) {
+            if let Some(slot) = swap.get_mut(*place as usize) {
+                *slot = *key >> WIDE << PIXEL | pixel;
+            }
+            pixel = pixel.wrapping_add(1);
+        }
+    }
+
+    let pixel_of = |record: u32| (record & ((1 << PIXEL) - 1)) as usize;
+    for records in swap.chunks(BLOCK) {
+        let (mut hits, mut others, mut is_foreground) = ([0; BLOCK], [0; BLOCK], [0_u32; BLOCK]);
+        for (((record, hits), others), is_foreground) in
+            records.iter().zip(&mut hits).zip(&mut others).zip(&mut is_foreground)
+        {
+            let is = (foreground.contains)(pixel_of(*record));
+            let counters = &mut high[digit(*record >> PIXEL)];
+            [*others, *hits] = *counters;
+            bump(&mut counters[usize::from(is)], 1);
+            *is_foreground = u32::from(is);
+        }
+        let mut increments = [0; BLOCK];
+        for lane in 0..BLOCK {
+            let union = foreground.count.wrapping_add(others[lane]).cast_signed() as f32;
+            let intersection = foreground.count.wrapping_sub(hits[lane]).cast_signed() as f32;
+            increments[lane] = signed_increment(intersection, union, is_foreground[lane] == 1).to_bits();
+        }
+        for (record, increment) in records.iter().zip(increments) {
+            if let Some(slot) = order.get_mut(pixel_of(*record)) {
+                *slot = increment;
+            }
+        }
     }
 }
 
 impl Sort for Heap {
-    const KEEP_INVERSE: bool = false;
+    const KEEPS: bool = false;
     const SCRATCH: Scratch = Scratch::NONE;
 
-    fn sort<K: Key>(keys: &mut [u32], floor: u32, order: &mut [u32], _: &mut [u32]) -> usize {
-        let sorted = select::<K>(keys, floor, order);
-        let order = order.get_mut(..sorted).unwrap_or_default();
+    fn increments<K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        keys: &mut [u32],
+        order: &mut [u32],
+        _: &mut [u32],
+    ) {
+        let selected = select::<K>(keys, floor, order);
+        let order = order.get_mut(..selected).unwrap_or_default();
         for root in (0..order.len() / 2).rev() {
             sift::<K>(keys, order, root, order.len());
         }
@@ -239,7 +403,8 @@ impl Sort for Heap {
             exchange(order, 0, end);
             sift::<K>(keys, order, 0, end);
         }
-        sorted
+        keys.fill(0);
+        scan(foreground, order, keys);
     }
 }
 

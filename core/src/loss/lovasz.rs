@@ -5,13 +5,13 @@ use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::JaccardIncrements;
 use crate::kernel::order::{key, value};
-use crate::kernel::softmax::{argmax, argmax_of_each, sum};
-use crate::kernel::sort::{Fraction, Key, Radix, Sort, Whole};
-use crate::kernel::sum::Sums;
-use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, put, smaller};
+use crate::kernel::softmax::{Target, argmax, argmax_of_each, largest_of_each, sum};
+use crate::kernel::sort::{Foreground, Fraction, Key, Radix, Sort, Whole};
+use crate::kernel::sum::{BLOCK, BlockSum, SUMS, Total};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, larger, put, smaller};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
-use crate::{Batch, Buffer, Error, Labels, Loss, Parameter, Scores, ScoresMut, Scratch};
+use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -147,21 +147,25 @@ const NO_PART: f32 = f32::from_bits(Fraction::NO_PART);
 
 /// Scratch, carved.
 struct Buffers<'a> {
-    /// The bits of each pixel's error, or its key; after the scan, the bits of its increment.
-    keys: &'a mut [u32],
-    /// The pixels, sorted.
-    order: &'a mut [u32],
-    /// Σ_k p_k ∂L/∂p_k over the classes but the most probable, of each pixel, where the gradient is accumulated and the
+    sorting: Sorting<'a>,
+    /// Σ_k p_k ∂L/∂p_k over the classes but the most probable, of each pixel, where the gradient is added to and the
     /// activation coupled.
     shared: &'a mut [u32],
     /// 1 / Σ exp of each pixel, where it is kept.
     inverse: &'a mut [u32],
-    sort: &'a mut [u32],
+}
+
+struct Sorting<'a> {
+    /// The bits of each pixel's error, or its key; after the sort, the bits of its increment.
+    keys: &'a mut [u32],
+    /// The sort's; after it, what `keys` held.
+    order: &'a mut [u32],
+    scratch: &'a mut [u32],
 }
 
 impl<'a> Buffers<'a> {
     const fn scratch<R: Sort>(coupled: bool) -> Scratch {
-        let kept = if coupled && R::KEEP_INVERSE {
+        let kept = if coupled && R::KEEPS {
             2
         } else if coupled {
             1
@@ -172,44 +176,82 @@ impl<'a> Buffers<'a> {
     }
 
     /// What is not `shared` and not the inverses is the sort's, which uses what it gets.
-    fn carve<R: Sort>(mut scratch: &'a mut [u32], pixels: usize, coupled: bool) -> Self {
+    fn carve(mut scratch: &'a mut [u32], pixels: usize, shared: bool, inverse: bool) -> Self {
         let keys = take(&mut scratch, pixels);
         let order = take(&mut scratch, pixels);
-        let shared = take(&mut scratch, if coupled { pixels } else { 0 });
-        let inverse = take(&mut scratch, if coupled && R::KEEP_INVERSE { pixels } else { 0 });
-        Self { keys, order, shared, inverse, sort: scratch }
+        let shared = take(&mut scratch, if shared { pixels } else { 0 });
+        let inverse = take(&mut scratch, if inverse { pixels } else { 0 });
+        Self { sorting: Sorting { keys, order, scratch }, shared, inverse }
     }
 }
 
 /// Σ e_(k) g_k, given each pixel's error or its key; leaves in its place the bits of its increment, negative for the
 /// foreground, which is how the loss changes with a probability or a logit.
 ///
-/// `least` is the smallest key of the foreground, and no smaller one can matter; `loss` is the loss of an element by
-/// itself: the error, or a bent version.
+/// `least` is the smallest key of the foreground, and no smaller one can matter: past the last foreground pixel every
+/// increment is 0. `fill` writes the errors once more; `loss` is the loss of an element by itself: the error, or a bent
+/// version.
+#[inline(always)]
 fn extension<R: Sort, K: Key>(
-    buffers: &mut Buffers<'_>,
-    foreground: u32,
-    is_foreground: impl Fn(usize) -> bool,
+    sorting: &mut Sorting<'_>,
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     least: u32,
+    fill: impl FnOnce(&mut [u32]),
     loss: impl Fn(u32) -> f32,
 ) -> f32 {
-    let Buffers { keys, order, sort, .. } = buffers;
-    // Past the last foreground pixel every increment is 0, so what errs less than all of the foreground need not be
-    // sorted. Without foreground only the very first pixel has an increment.
-    let floor = if foreground == 0 { keys.iter().fold(least, |most, &key| most.max(K::of(key))) } else { least };
-    let sorted = R::sort::<K>(keys, floor, order, sort);
-    let order = order.get(..sorted).unwrap_or_default();
-    let mut increments = JaccardIncrements::new(foreground);
-    let mut total = Sums::ZERO;
-    for &pixel in order {
-        let Some(slot) = keys.get_mut(pixel as usize) else { continue };
-        let is_foreground = is_foreground(pixel as usize);
-        let increment = increments.next(is_foreground);
-        total.add([loss(*slot) * increment]);
-        *slot = (if is_foreground { -increment } else { increment }).to_bits();
+    let Sorting { keys, order, scratch } = sorting;
+    if foreground.count == 0 {
+        increment_of_first::<K>(least, keys, order);
+        core::mem::swap(keys, order);
+    } else {
+        R::increments::<K>(foreground, least, keys, order, scratch);
+        if R::KEEPS {
+            core::mem::swap(keys, order);
+        } else {
+            fill(order);
+        }
     }
-    let [total] = total.total();
-    total
+    weigh(order, keys, loss)
+}
+
+/// The increments without foreground: 1 for the first of the pixels of the largest key, if that is not below `floor`.
+fn increment_of_first<K: Key>(floor: u32, keys: &[u32], increments: &mut [u32]) {
+    let mut first = None;
+    let mut most = floor;
+    for (element, pixel) in keys.iter().zip(0_usize..) {
+        let key = K::of(*element);
+        if key > most || (key == most && first.is_none()) {
+            (most, first) = (key, Some(pixel));
+        }
+    }
+    increments.fill(0);
+    if let Some(slot) = first.and_then(|first| increments.get_mut(first)) {
+        *slot = 1.0_f32.to_bits();
+    }
+}
+
+/// Σ e_i g_i, in order of pixels, which is the same whatever they are sorted by.
+#[inline(always)]
+fn weigh(errors: &[u32], increments: &[u32], loss: impl Fn(u32) -> f32) -> f32 {
+    let product = |error: u32, increment: u32| loss(error) * f32::from_bits(increment).abs();
+    let mut total = Total::ZERO;
+    for (errors, increments) in errors.chunks(BLOCK).zip(increments.chunks(BLOCK)) {
+        let mut block = BlockSum::ZERO;
+        let ((errors, errors_left), (increments, increments_left)) =
+            (errors.as_chunks::<SUMS>(), increments.as_chunks::<SUMS>());
+        for (errors, increments) in errors.iter().zip(increments) {
+            let mut products = [0.0; SUMS];
+            for ((slot, error), increment) in products.iter_mut().zip(errors).zip(increments) {
+                *slot = product(*error, *increment);
+            }
+            block.add(0, &products);
+        }
+        for ((error, increment), place) in errors_left.iter().zip(increments_left).zip(0..) {
+            block.add(place, &[product(*error, *increment)]);
+        }
+        total.add(block.get());
+    }
+    total.get()
 }
 
 impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
@@ -223,7 +265,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         buffers: &mut Buffers<'_>,
     ) -> f32 {
         let Some((classes, number, counts)) = self.wanted(batch, range.clone()) else { return 0.0 };
-        if A::COUPLED && R::KEEP_INVERSE {
+        if A::COUPLED && R::KEEPS {
             for (slot, sample) in buffers.inverse.iter_mut().zip(batch.samples(range.clone())) {
                 *slot = sample.map_or(0.0, |(row, label)| A::inverse::<M, C>(row, label)).to_bits();
             }
@@ -233,23 +275,26 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         let mut total = 0.0;
         let wanted = self.weights.iter().zip(counts).zip(classes).enumerate();
         for (class, ((&weight, count), _)) in wanted.filter(|(_, (_, wanted))| *wanted) {
-            let keys = buffers.keys.iter_mut().zip(batch.samples(range.clone()));
-            for ((slot, sample), place) in keys.zip(0..) {
-                *slot = sample.map_or(Fraction::NO_PART, |(row, label)| {
-                    let error = if channel::<C>(label) == class {
-                        A::row::<M, C>(row, label).1
-                    } else {
-                        A::probability::<M, C>(row, class, Self::inverse(buffers.inverse, place, row, label))
-                    };
-                    error.to_bits()
-                });
-            }
-            let labels = batch.labels_of(range.clone());
-            let is_class = labels.are::<C>(class);
+            let Buffers { sorting, inverse, .. } = &mut *buffers;
+            let inverse = &**inverse;
+            let fill = |keys: &mut [u32]| {
+                for ((slot, sample), place) in keys.iter_mut().zip(batch.samples(range.clone())).zip(0..) {
+                    *slot = sample.map_or(Fraction::NO_PART, |(row, label)| {
+                        let error = if channel::<C>(label) == class {
+                            A::row::<M, C>(row, label).1
+                        } else {
+                            A::probability::<M, C>(row, class, Self::inverse(inverse, place, row, label))
+                        };
+                        error.to_bits()
+                    });
+                }
+            };
+            fill(sorting.keys);
+            let contains = batch.labels_of(range.clone()).are::<C>(class);
             let least =
-                buffers.keys.iter().zip(0..).filter(|(_, place)| is_class(*place)).map(|(key, _)| Fraction::of(*key));
+                sorting.keys.iter().zip(0..).filter(|(_, place)| contains(*place)).map(|(key, _)| Fraction::of(*key));
             let least = least.fold(u32::MAX, u32::min);
-            let loss = Self::extension(labels, class, count, least, buffers);
+            let loss = Self::extension(Foreground { count, contains }, least, fill, sorting);
             total += weight * loss;
             if let Some(grad) = &mut grad {
                 self.scatter(batch, range.clone(), class, scale * weight, &mut **grad, buffers);
@@ -283,9 +328,14 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
     }
 
     /// The loss of one class, given each pixel's error and the least of the foreground; leaves the increments.
-    fn extension(labels: Labels<'_>, class: usize, foreground: u32, least: u32, buffers: &mut Buffers<'_>) -> f32 {
-        let least = if foreground == 0 { 1 } else { least };
-        extension::<R, Fraction>(buffers, foreground, labels.are::<C>(class), least, f32::from_bits)
+    fn extension(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        least: u32,
+        fill: impl FnOnce(&mut [u32]),
+        sorting: &mut Sorting<'_>,
+    ) -> f32 {
+        let least = if foreground.count == 0 { 1 } else { least };
+        extension::<R, Fraction>(sorting, foreground, least, fill, f32::from_bits)
     }
 
     /// As [`group`](Self::group), the gradient written instead of added to: it holds the errors of all classes meanwhile,
@@ -301,22 +351,42 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
     ) -> f32 {
         let wanted = self.wanted(batch, range.clone());
         let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
-        // The smallest error of each class's own pixels.
-        let mut least = [f32::INFINITY; C];
-        let mut start = range.start;
-        while start < range.end {
+        // The smallest error of each class's own pixels. Where many pixels go at once no search for it pays: the bound 0 does.
+        let mut least = [if LANES == 1 { f32::INFINITY } else { 0.0 }; C];
+        let mut place = 0;
+        while place < range.len() {
+            let start = range.start.wrapping_add(place);
             match batch.read(start, range.end, &mut scores) {
                 (Some(scores), labels) if wanted.is_some() => {
-                    let (_, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
-                    for (label, miss) in labels.iter().zip(&miss) {
-                        if let Some(least) = least.get_mut(*label as usize) {
-                            *least = smaller(*least, *miss);
+                    let miss = if A::COUPLED {
+                        let target = Target::new::<M, C>(scores, &labels, &mut tile);
+                        for of_class in &mut tile {
+                            for (probability, inverse) in of_class.iter_mut().zip(&target.inverse) {
+                                *probability *= *inverse;
+                            }
                         }
-                    }
-                    put(&mut tile, &labels, &miss);
-                    for tile in &mut tile {
-                        for (error, label) in tile.iter_mut().zip(&labels) {
-                            *error = if LANES > 1 && *label == IGNORED { NO_PART } else { *error };
+                        let kept = buffers.inverse.get_mut(place..).unwrap_or_default();
+                        for (kept, inverse) in kept.iter_mut().zip(target.inverse) {
+                            *kept = inverse.to_bits();
+                        }
+                        target.confidence().1
+                    } else {
+                        A::outcomes::<M, C, LANES>(scores, &labels, &mut tile).1
+                    };
+                    if LANES == 1 {
+                        for (label, miss) in labels.iter().zip(&miss) {
+                            if let Some(least) = least.get_mut(*label as usize) {
+                                *least = smaller(*least, *miss);
+                            }
+                        }
+                        put(&mut tile, &labels, &miss);
+                    } else {
+                        // Added to the 0 that is there: of two numbers in memory one would be chosen by a branch.
+                        for (errors, class) in tile.iter_mut().zip(0_u32..) {
+                            for lane in 0..LANES {
+                                let error = errors[lane] + if labels[lane] == class { miss[lane] } else { 0.0 };
+                                errors[lane] = if labels[lane] == IGNORED { NO_PART } else { error };
+                            }
                         }
                     }
                 }
@@ -324,37 +394,42 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             }
             // What lies past the end is another group's, and written in its turn.
             grad.write(start, &tile);
-            start = start.wrapping_add(LANES);
+            place = place.wrapping_add(LANES);
         }
         let mut total = 0.0;
         let (classes, number, counts) = wanted.unwrap_or(([false; C], 1.0, [0; C]));
         let of_classes = self.weights.iter().zip(counts).zip(classes).zip(least).enumerate();
-        for (class, (((&weight, foreground), wanted), least)) in of_classes {
+        for (class, (((&weight, count), wanted), least)) in of_classes {
             if !wanted {
                 grad.fill_channel(range.clone(), class, |_, _| 0.0);
                 continue;
             }
-            grad.read_channel(range.clone(), class, buffers.keys);
+            let fill = |keys: &mut [u32]| grad.read_channel(range.clone(), class, keys);
+            fill(buffers.sorting.keys);
+            let contains = batch.labels_of(range.clone()).are::<C>(class);
             let least = Fraction::of(least.to_bits());
-            total += weight * Self::extension(batch.labels_of(range.clone()), class, foreground, least, buffers);
+            total += weight * Self::extension(Foreground { count, contains }, least, fill, &mut buffers.sorting);
             let factor = scale / number * weight;
-            let mut keys = buffers.keys.iter();
+            let mut keys = buffers.sorting.keys.iter();
             grad.fill_channel(range.clone(), class, |_, _| {
                 keys.next().map_or(0.0, |increment| factor * f32::from_bits(*increment))
             });
         }
-        let mut start = range.start;
-        while start < range.end {
+        let mut place = 0;
+        while place < range.len() {
+            let start = range.start.wrapping_add(place);
             grad.read(start, &mut tile);
             let steep = tile.as_flattened().iter().fold(0, |any, slope| any | slope.to_bits());
             if steep != 0
-                && let (Some(scores), labels) = batch.read(start, range.end, &mut scores)
+                && let (Some(scores), _) = batch.read::<LANES>(start, range.end, &mut scores)
             {
-                let mut probabilities = [[0.0; LANES]; C];
-                let (hit, _) = A::outcomes::<M, C, LANES>(scores, &labels, &mut probabilities);
-                put(&mut probabilities, &labels, &hit);
                 if A::COUPLED {
-                    through_softmax(scores, &probabilities, &mut tile);
+                    let mut inverse = [0.0; LANES];
+                    let kept = buffers.inverse.get(place..).unwrap_or_default();
+                    for (inverse, kept) in inverse.iter_mut().zip(kept) {
+                        *inverse = f32::from_bits(*kept);
+                    }
+                    through_softmax::<M, C, LANES>(scores, &inverse, &mut tile);
                 } else {
                     for (slopes, scores) in tile.as_flattened_mut().iter_mut().zip(scores.as_flattened()) {
                         *slopes = as_added(*slopes * A::slope::<M, 1>([*scores], 0, 1.0));
@@ -362,7 +437,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
                 }
                 grad.write(start, &tile);
             }
-            start = start.wrapping_add(LANES);
+            place = place.wrapping_add(LANES);
         }
         total / number
     }
@@ -370,7 +445,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
     /// 1 / Σ exp of a pixel: kept, or computed again with the same bits.
     #[inline]
     fn inverse(kept: &[u32], place: usize, row: [f32; C], label: u8) -> f32 {
-        if A::COUPLED && R::KEEP_INVERSE { float(kept, place).unwrap_or(0.0) } else { A::inverse::<M, C>(row, label) }
+        if A::COUPLED && R::KEEPS { float(kept, place).unwrap_or(0.0) } else { A::inverse::<M, C>(row, label) }
     }
 
     /// Adds one class's part of the gradient.
@@ -384,7 +459,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         buffers: &mut Buffers<'_>,
     ) {
         let start = range.start;
-        for ((&bits, sample), place) in buffers.keys.iter().zip(batch.samples(range)).zip(0..) {
+        for ((&bits, sample), place) in buffers.sorting.keys.iter().zip(batch.samples(range)).zip(0..) {
             let increment = f32::from_bits(bits);
             let Some((row, label)) = sample.filter(|_| increment != 0.0) else { continue };
             let inverse = Self::inverse(buffers.inverse, place, row, label);
@@ -424,7 +499,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         scratch: &mut [u32],
     ) -> f32 {
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let mut buffers = Buffers::carve::<R>(scratch, range.len(), A::COUPLED);
+            let mut buffers = Buffers::carve(scratch, range.len(), A::COUPLED, A::COUPLED && R::KEEPS);
             self.group(batch, range, scale / groups, grad.as_deref_mut(), &mut buffers)
         })
     }
@@ -432,6 +507,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
 
 impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R, M> {
     const SCRATCH: Scratch = Buffers::scratch::<R>(A::COUPLED);
+    const WRITES_FASTER: bool = true;
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         check_parameter(Parameter::Weight, &self.weights, weight)?;
@@ -453,41 +529,72 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
             return self.run(batch, scale, Some(grad), scratch);
         }
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
+            let mut buffers = Buffers::carve(scratch, range.len(), false, A::COUPLED);
             self.write_group(batch, range, scale / groups, grad, &mut buffers)
         })
     }
 }
 
 /// The gradient through a softmax, in place of ∂L/∂p: what [`Lovasz::scatter`] adds class by class, with the same bits.
+/// The probabilities are the softmax's, given its normaliser.
+///
+/// Of each pixel's numbers one is chosen while it is computed, or replaced by 0: to choose between two in memory is a branch,
+/// and the loop is then not vectorised.
 #[inline(always)]
-fn through_softmax<const C: usize, const L: usize>(
+fn through_softmax<M: Math, const C: usize, const L: usize>(
     scores: &[Lanes<L>; C],
+    inverse: &Lanes<L>,
+    tile: &mut [Lanes<L>; C],
+) {
+    let (max, most) = (largest_of_each(scores), argmax_of_each(scores));
+    let mut probabilities = [[0.0; L]; C];
+    let (mut largest, mut shared, mut rest) = ([0.0; L], [0.0; L], [0.0; L]);
+    for (class, scores) in scores.iter().enumerate() {
+        for lane in 0..L {
+            let probability = M::exp(scores[lane] - max[lane]) * inverse[lane];
+            let addend = tile[class][lane] * probability;
+            probabilities[class][lane] = probability;
+            tile[class][lane] = addend;
+            if L > 1 {
+                let is_most = most[lane] == class as u32;
+                largest[lane] += if is_most { addend } else { 0.0 };
+                shared[lane] += if is_most { 0.0 } else { addend };
+                rest[lane] += if is_most { 0.0 } else { probability };
+            }
+        }
+    }
+    if let ([most], 1) = (most.as_slice(), L) {
+        return through_softmax_of_one(*most as usize, &probabilities, tile);
+    }
+    for ((tile, probabilities), class) in tile.iter_mut().zip(&probabilities).zip(0_u32..) {
+        for lane in 0..L {
+            let probability = probabilities[lane];
+            let part = tile[lane] + largest[lane] * -probability;
+            let part = if most[lane] == class { largest[lane] * rest[lane] } else { part };
+            tile[lane] = as_added(part - probability * shared[lane]);
+        }
+    }
+}
+
+/// The end of [`through_softmax`] for one pixel, whose most probable class is looked up.
+#[inline(always)]
+fn through_softmax_of_one<const C: usize, const L: usize>(
+    most: usize,
     probabilities: &[Lanes<L>; C],
     tile: &mut [Lanes<L>; C],
 ) {
-    let most = argmax_of_each(scores);
-    let (mut largest, mut shared, mut rest) = ([0.0; L], [0.0; L], [0.0; L]);
-    for ((tile, probabilities), class) in tile.iter_mut().zip(probabilities).zip(0_u32..) {
-        for lane in 0..L {
-            let is_most = most[lane] == class;
-            let addend = tile[lane] * probabilities[lane];
-            tile[lane] = addend;
-            largest[lane] = if is_most { addend } else { largest[lane] };
-            shared[lane] += if is_most { 0.0 } else { addend };
-            rest[lane] += if is_most { 0.0 } else { probabilities[lane] };
-        }
+    let mut others = *probabilities;
+    let take = |tile: &mut [Lanes<L>; C]| tile.get_mut(most).map_or([0.0; L], |of| core::mem::replace(of, [0.0; L]));
+    let (largest, probability) = (take(tile), take(&mut others));
+    let total = |tile: &[Lanes<L>; C]| tile.as_flattened().iter().fold(0.0, |sum, value| sum + value);
+    let (shared, rest) = (total(tile), total(&others));
+    let (addends, others) = (tile.as_flattened_mut(), others.as_flattened());
+    let ([largest, ..], [probability, ..]) = (largest.as_slice(), probability.as_slice()) else { return };
+    for (addend, other) in addends.iter_mut().zip(others) {
+        *addend = as_added((*addend + largest * -other) - other * shared);
     }
-    for ((tile, probabilities), class) in tile.iter_mut().zip(probabilities).zip(0_u32..) {
-        for lane in 0..L {
-            let probability = probabilities[lane];
-            let with_largest = if most[lane] == class {
-                largest[lane] * rest[lane]
-            } else {
-                tile[lane] + largest[lane] * -probability
-            };
-            tile[lane] = as_added(with_largest - probability * shared[lane]);
-        }
+    if let Some(own) = addends.get_mut(most) {
+        *own = as_added(largest * rest - probability * shared);
     }
 }
 
@@ -584,26 +691,31 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         grad: Option<&mut G>,
         buffers: &mut Buffers<'_>,
     ) -> f32 {
-        let mut foreground = 0_u32;
-        for (slot, sample) in buffers.keys.iter_mut().zip(batch.samples(range.clone())) {
-            *slot = sample.map_or(Whole::NO_PART, |(row, label)| {
-                foreground = foreground.wrapping_add(u32::from(label));
-                key(Self::error(row, label))
-            });
-        }
-        let is_foreground = batch.labels_of(range.clone()).are::<1>(0);
-        let bend = |error: f32| match (self.elu, error > 0.0) {
-            (false, _) => error.max(0.0),
-            (true, true) => error + 1.0,
-            (true, false) => M::exp(error),
+        let fill = |keys: &mut [u32]| {
+            for (slot, sample) in keys.iter_mut().zip(batch.samples(range.clone())) {
+                *slot = sample.map_or(Whole::NO_PART, |(row, label)| key(Self::error(row, label)));
+            }
+        };
+        fill(buffers.sorting.keys);
+        let ([count], _) = batch.counts_of(range.clone());
+        let contains = batch.labels_of(range.clone()).are::<1>(0);
+        let bend = |key: u32| {
+            let error = value(key);
+            match (self.elu, error > 0.0) {
+                (false, _) => larger(error, 0.0),
+                (true, true) => error + 1.0,
+                // The key of what takes no part is no error's.
+                (true, false) if key == Whole::NO_PART => 0.0,
+                (true, false) => M::exp(error),
+            }
         };
         // Without elu an error ≤ 0 has neither loss nor slope.
         let floor = if self.elu { 1 } else { key(0.0) };
-        let least = buffers.keys.iter().zip(0..).filter(|(_, place)| is_foreground(*place)).map(|(key, _)| *key);
-        let least = if foreground == 0 { floor } else { least.fold(u32::MAX, u32::min).max(floor) };
-        let loss = extension::<R, Whole>(buffers, foreground, is_foreground, least, |key| bend(value(key)));
+        let least = buffers.sorting.keys.iter().zip(0..).filter(|(_, place)| contains(*place)).map(|(key, _)| *key);
+        let least = if count == 0 { floor } else { least.fold(u32::MAX, u32::min).max(floor) };
+        let loss = extension::<R, Whole>(&mut buffers.sorting, Foreground { count, contains }, least, fill, bend);
         if let Some(grad) = grad {
-            let rows = batch.samples(range.clone()).zip(buffers.keys.iter()).map(|(sample, &increment)| {
+            let rows = batch.samples(range.clone()).zip(buffers.sorting.keys.iter()).map(|(sample, &increment)| {
                 sample.map(|(row, label)| {
                     let error = Self::error(row, label);
                     let slope = match (self.elu, error > 0.0) {
@@ -627,7 +739,7 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         scratch: &mut [u32],
     ) -> f32 {
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let mut buffers = Buffers::carve::<R>(scratch, range.len(), false);
+            let mut buffers = Buffers::carve(scratch, range.len(), false, false);
             self.group(batch, range, scale / groups, grad.as_deref_mut(), &mut buffers)
         })
     }

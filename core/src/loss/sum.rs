@@ -45,6 +45,12 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         scratch: &mut [u32],
     ) -> f32 {
         let Self((a, first), (b, second)) = self;
+        // What gains by it goes first: three times as fast for cross entropy and Lovász on hosts. Also where both add, so that
+        // writing and adding to 0 give the same bits: a term may add to an element more than once.
+        if B::WRITES_FASTER && !A::WRITES_FASTER {
+            let second = b * second.accumulate::<SET, _, _>(batch, bounded(scale * b), grad, scratch);
+            return total(a * first.accumulate::<false, _, _>(batch, bounded(scale * a), grad, scratch), second);
+        }
         let first = a * first.accumulate::<SET, _, _>(batch, bounded(scale * a), grad, scratch);
         total(first, b * second.accumulate::<false, _, _>(batch, bounded(scale * b), grad, scratch))
     }
