@@ -4,9 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
-use crate::kernel::tile::{
-    IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, larger, looked_up, of_labels, put,
-};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, larger, looked_up, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -590,10 +588,19 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
     ) {
         // ∂L/∂p of the pixels' own class; of the others it is u + v p.
         let mut own = [0.0; L];
-        let hits = of_labels(&slopes.map(|slopes| slopes.hit), labels);
-        let misses = of_labels(&slopes.map(|slopes| slopes.false_negative), labels);
-        for lane in 0..L {
-            own[lane] = hits[lane] - misses[lane] * self.power_slope(miss[lane]);
+        if looked_up(C, L) {
+            for ((own, label), miss) in own.iter_mut().zip(labels).zip(miss) {
+                *own = slopes
+                    .get(*label as usize)
+                    .map_or(0.0, |slopes| slopes.hit - slopes.false_negative * self.power_slope(*miss));
+            }
+        } else {
+            for (slopes, class) in slopes.iter().zip(0_u32..) {
+                for lane in 0..L {
+                    let slope = slopes.hit - slopes.false_negative * self.power_slope(miss[lane]);
+                    own[lane] += if labels[lane] == class { slope } else { 0.0 };
+                }
+            }
         }
         let [constant, linear] = if self.squared { [0.0, 2.0] } else { [1.0, 0.0] };
         let affine = slopes.map(|slopes| [slopes.false_positive * constant, slopes.false_positive * linear]);
@@ -602,14 +609,25 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             // All ∂L/∂p may be shifted together, since a softmax does not feel it: to 0 at the most probable class.
             // Unshifted, ∂_c − Σ_k p_k ∂_k cancels where one probability is near 1: four digits of seven would be left.
             base = own;
-            if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
-                let mut most = *hit;
+            let mut most = *hit;
+            if L == 1 && hit.iter().all(|hit| *hit < 0.5) {
+                for (tile, [u, v]) in tile.iter().zip(affine) {
+                    for lane in 0..L {
+                        let more = tile[lane] > most[lane];
+                        base[lane] = if more { u + v * tile[lane] } else { base[lane] };
+                        most[lane] = if more { tile[lane] } else { most[lane] };
+                    }
+                }
+            }
+            if L > 1 {
+                // Two selections at once would be compiled to a branch for each pixel.
                 for tile in tile.iter() {
                     for (most, probability) in most.iter_mut().zip(tile) {
                         *most = larger(*probability, *most);
                     }
                 }
-                for (tile, [u, v]) in tile.iter().zip(affine).rev() {
+                // Backwards, so that of equal ones the first remains.
+                for (tile, [u, v]) in tile.iter().zip(&affine).rev() {
                     for lane in 0..L {
                         let is_most = tile[lane] == most[lane] && tile[lane] > hit[lane];
                         base[lane] = if is_most { u + v * tile[lane] } else { base[lane] };
