@@ -1,12 +1,12 @@
 //! Cross entropy: softmax over the classes, and binary.
 
 use crate::error::{check_parameter, signed, unit, weight};
-use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
+use crate::kernel::sigmoid::{Logistic, label_confidence};
 use crate::kernel::softmax::{Target, largest, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
-use crate::kernel::tile::{IGNORED, Lanes, of_labels, smaller};
+use crate::kernel::tile::{IGNORED, Lanes, as_added, of_labels, smaller};
 use crate::labels::channel;
-use crate::loss::pixel::{TileLoss, confidence_by_tile, rows};
+use crate::loss::pixel::{TileLoss, confidence_by_tile, grad_by_tile, rows};
 use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
 use core::marker::PhantomData;
@@ -474,20 +474,33 @@ impl<const C: usize, M: Math> PixelLoss<C> for BinaryCrossEntropy<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
+        grad_by_tile(self, row, label, scale)
+    }
+
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
         let [negative, positive] = self.label_weights;
-        let on = channel::<C>(label);
-        let mut value = 0.0;
-        let mut grad = [0.0; C];
+        let mut plain = [0.0; L];
         // What smoothing moves from one target to the other; 1 − t is not computed from t.
         let shift = 0.5 * self.label_smoothing;
-        for (((grad, logit), pos_weight), channel) in grad.iter_mut().zip(row).zip(self.pos_weights).zip(0..) {
-            let (target, other_target, weight) =
-                if channel == on { (1.0 - shift, shift, positive) } else { (shift, 1.0 - shift, negative) };
-            let (own, other) = sigmoid::<M>(logit);
-            let (on, off) = (pos_weight * target, other_target);
-            value += weight * (on * softplus::<M>(-logit) + off * softplus::<M>(logit));
-            *grad = scale * weight * (off * own - on * other);
+        for (((grad, scores), pos_weight), class) in grad.iter_mut().zip(scores).zip(self.pos_weights).zip(0_u32..) {
+            for lane in 0..L {
+                let is_on = labels[lane] == class;
+                let weight = if is_on { positive } else { negative };
+                let weight = if L > 1 && labels[lane] == IGNORED { 0.0 } else { weight };
+                let on = pos_weight * if is_on { 1.0 - shift } else { shift };
+                let off = if is_on { shift } else { 1.0 - shift };
+                let logistic = Logistic::new::<M>(scores[lane]);
+                plain[lane] += weight * (on * logistic.surprise_on + off * logistic.surprise_off);
+                grad[lane] = as_added(scale * weight * (off * logistic.on - on * logistic.off));
+            }
         }
-        (value, grad)
+        TileLoss { plain, odds: [0.0; L] }
     }
 }

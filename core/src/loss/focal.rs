@@ -3,13 +3,12 @@
 use super::cross_entropy::{
     all_equal, target_cross_entropy, target_cross_entropy_of_block, target_cross_entropy_of_row, weights_of,
 };
-use super::pixel::{TileLoss, confidence_by_tile};
+use super::pixel::{TileLoss, confidence_by_tile, grad_by_tile};
 use crate::error::{check_parameter, exponent, unit, weight};
-use crate::kernel::sigmoid::{label_confidence, sigmoid, softplus};
+use crate::kernel::sigmoid::{Logistic, label_confidence};
 use crate::kernel::softmax::{Target, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
-use crate::kernel::tile::Lanes;
-use crate::labels::channel;
+use crate::kernel::tile::{IGNORED, Lanes, as_added};
 use crate::math::{Fast, Math};
 use crate::{Error, Parameter, PixelLoss, Reduction};
 use core::marker::PhantomData;
@@ -159,13 +158,6 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
     }
 }
 
-/// q^γ, and q^γ (q + γ p s) with s = −ln p: the factor of the loss and that of its gradient.
-#[inline]
-fn modulation<M: Math>(gamma: f32, hit: f32, miss: f32, surprise: f32) -> (f32, f32) {
-    let factor = power::<M>(miss, gamma);
-    (factor, factor * (miss + gamma * hit * surprise))
-}
-
 /// [`power`] of each of `L` numbers, the exponent looked at once.
 #[inline(always)]
 fn powers<M: Math, const L: usize>(bases: &Lanes<L>, exponent: f32) -> Lanes<L> {
@@ -311,21 +303,41 @@ impl<const C: usize, M: Math> PixelLoss<C> for SigmoidFocal<C, M> {
 
     #[inline]
     fn pixel_grad(&self, row: [f32; C], label: u8, scale: f32) -> (f32, [f32; C]) {
-        let on = channel::<C>(label);
-        let mut value = 0.0;
-        let mut grad = [0.0; C];
+        grad_by_tile(self, row, label, scale)
+    }
+
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
+        let mut plain = [0.0; L];
         let parameters = self.balance.into_iter().zip(self.channel_weights);
-        for (((grad, logit), ([at_zero, at_one], weight)), channel) in grad.iter_mut().zip(row).zip(parameters).zip(0..)
+        for (((grad, scores), ([at_zero, at_one], weight)), class) in
+            grad.iter_mut().zip(scores).zip(parameters).zip(0_u32..)
         {
-            let (sign, factor) = if channel == on { (1.0, weight * at_one) } else { (-1.0, weight * at_zero) };
-            let margin = sign * logit;
-            let (hit, miss) = sigmoid::<M>(margin);
-            let surprise = softplus::<M>(-margin);
-            let (modulation, slope) =
-                if self.gamma == 0.0 { (1.0, miss) } else { modulation::<M>(self.gamma, hit, miss, surprise) };
-            value += factor * modulation * surprise;
-            *grad = -(scale * factor * sign * slope);
+            let (mut factors, mut slopes) = ([0.0; L], [0.0; L]);
+            let (mut miss, mut hit, mut surprise) = ([0.0; L], [0.0; L], [0.0; L]);
+            for lane in 0..L {
+                let is_on = labels[lane] == class;
+                let factor = weight * if is_on { at_one } else { at_zero };
+                let sign = if is_on { 1.0 } else { -1.0 };
+                factors[lane] = if L > 1 && labels[lane] == IGNORED { 0.0 } else { factor };
+                slopes[lane] = scale * factors[lane] * sign;
+                let logistic = Logistic::new::<M>(sign * scores[lane]);
+                (hit[lane], miss[lane], surprise[lane]) = (logistic.on, logistic.off, logistic.surprise_on);
+            }
+            let modulations = if self.gamma == 0.0 { [1.0; L] } else { powers::<M, L>(&miss, self.gamma) };
+            for lane in 0..L {
+                let modulation = modulations[lane];
+                plain[lane] += factors[lane] * modulation * surprise[lane];
+                let slope = modulation * (miss[lane] + self.gamma * hit[lane] * surprise[lane]);
+                grad[lane] = as_added(-(slopes[lane] * slope));
+            }
         }
-        (value, grad)
+        TileLoss { plain, odds: [0.0; L] }
     }
 }

@@ -4,7 +4,7 @@ use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added};
-use crate::labels::label;
+use crate::labels::{BACKGROUND, channel, label};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 use core::ops::Range;
 
@@ -193,6 +193,20 @@ pub(crate) fn rows<P: PixelLoss<C> + ?Sized, const C: usize, const L: usize>(
         }
     }
     losses
+}
+
+/// [`PixelLoss::pixel_grad`] of a loss that has its own [`PixelLoss::tile`], with nothing in common.
+#[inline]
+pub(crate) fn grad_by_tile<const C: usize>(
+    loss: &impl PixelLoss<C>,
+    row: [f32; C],
+    label: u8,
+    scale: f32,
+) -> (f32, [f32; C]) {
+    let mut grad = [[0.0]; C];
+    let labels = [u32::try_from(channel::<C>(label)).unwrap_or(BACKGROUND)];
+    let TileLoss { plain: [value], .. } = loss.tile(&row.map(|score| [score]), &labels, scale, &mut grad);
+    (value, grad.map(|[element]| element))
 }
 
 /// [`PixelLoss::confidence`] of a loss that has its own [`PixelLoss::confidences`].
