@@ -95,7 +95,8 @@ pub enum VolumeWeights {
 /// An image without a valid pixel contributes 0 to the mean over images and counts in it.
 ///
 /// Shapes: scores and gradient `[f32; C]` a pixel; softmax C ≥ 2, sigmoid and probabilities any C ≥ 1 (with one channel the
-/// one class is label 1). No scratch: the gradient's pass computes the probabilities again.
+/// one class is label 1). No scratch: a gradient that is written holds the probabilities of a softmax meanwhile; others are
+/// computed twice.
 ///
 /// Sources: Milletari et al. 2016 (Dice, k = 2), Sudre et al. 2017 (generalised), Salehi et al. 2017 (Tversky), Abraham and
 /// Khan 2019 (focal Tversky; the exponent is applied to each class, before the mean).
