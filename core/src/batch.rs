@@ -125,6 +125,12 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         (counts, valid)
     }
 
+    /// The channels of the `L` pixels from `start` on, up to `end`; [`IGNORED`] where ignored and past the end.
+    #[inline(always)]
+    pub(crate) fn channels<const L: usize>(&self, start: usize, end: usize) -> [u32; L] {
+        self.labels.channels::<C, L>(start, end)
+    }
+
     /// The labels of a range.
     pub(crate) fn labels_of(&self, range: Range<usize>) -> Labels<'_> {
         self.labels.of(range)

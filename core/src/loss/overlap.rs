@@ -4,7 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, larger, looked_up, put};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, looked_up, put};
 use crate::math::{Fast, Math};
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
@@ -607,32 +607,22 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         let affine = slopes.map(|slopes| [slopes.false_positive * constant, slopes.false_positive * linear]);
         let (mut base, mut shared) = ([0.0; L], [0.0; L]);
         if A::COUPLED {
-            // All ∂L/∂p may be shifted together, since a softmax does not feel it: to 0 at the most probable class.
-            // Unshifted, ∂_c − Σ_k p_k ∂_k cancels where one probability is near 1: four digits of seven would be left.
+            // All ∂L/∂p may be shifted together, since a softmax does not feel it: so that they are about 0 at the most
+            // probable class, by its own or by the mean Σ_k p_k ∂_k. Unshifted, ∂_c − Σ_k p_k ∂_k cancels where one
+            // probability is near 1: four digits of seven would be left.
             base = own;
-            let mut most = *hit;
-            if L == 1 && hit.iter().all(|hit| *hit < 0.5) {
+            if L > 1 || hit.iter().all(|hit| *hit < 0.5) {
+                let mut mean = [0.0; L];
+                for lane in 0..L {
+                    mean[lane] = hit[lane] * own[lane];
+                }
                 for (tile, [u, v]) in tile.iter().zip(affine) {
                     for lane in 0..L {
-                        let more = tile[lane] > most[lane];
-                        base[lane] = if more { u + v * tile[lane] } else { base[lane] };
-                        most[lane] = if more { tile[lane] } else { most[lane] };
+                        mean[lane] += tile[lane] * (u + v * tile[lane]);
                     }
                 }
-            }
-            if L > 1 {
-                // Two selections at once would be compiled to a branch for each pixel.
-                for tile in tile.iter() {
-                    for (most, probability) in most.iter_mut().zip(tile) {
-                        *most = larger(*probability, *most);
-                    }
-                }
-                // Backwards, so that of equal ones the first remains.
-                for (tile, [u, v]) in tile.iter().zip(&affine).rev() {
-                    for lane in 0..L {
-                        let is_most = tile[lane] == most[lane] && tile[lane] > hit[lane];
-                        base[lane] = if is_most { u + v * tile[lane] } else { base[lane] };
-                    }
+                for lane in 0..L {
+                    base[lane] += if hit[lane] < 0.5 { mean[lane] - own[lane] } else { 0.0 };
                 }
             }
             for lane in 0..L {
@@ -773,20 +763,25 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             let slopes = slopes.map(|slopes| slopes.scaled(scale / groups));
             let mut start = range.start;
             while start < range.end {
-                let (scores, labels) = batch.read(start, range.end, &mut scores);
-                match scores {
-                    None => tile = [[0.0; LANES]; C],
-                    Some(scores) => {
-                        let (hit, miss) = if keep {
-                            grad.read(start, &mut tile);
-                            (take(&mut tile, &labels), self.coupled_miss(&tile))
-                        } else {
-                            let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
-                            (hit, if A::COUPLED { self.coupled_miss(&tile) } else { miss })
-                        };
+                let labels = if keep {
+                    // The scores are not read again.
+                    let labels = batch.channels(start, range.end);
+                    grad.read(start, &mut tile);
+                    let hit = take(&mut tile, &labels);
+                    let miss = self.coupled_miss(&tile);
+                    self.differentiate(&slopes, &scores, &labels, &hit, &miss, &mut tile);
+                    labels
+                } else {
+                    let (scores, labels) = batch.read(start, range.end, &mut scores);
+                    if let Some(scores) = scores {
+                        let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
+                        let miss = if A::COUPLED { self.coupled_miss(&tile) } else { miss };
                         self.differentiate(&slopes, scores, &labels, &hit, &miss, &mut tile);
+                    } else {
+                        tile = [[0.0; LANES]; C];
                     }
-                }
+                    labels
+                };
                 if SET {
                     // What lies past the end is another group's, and written in its turn.
                     grad.write(start, &tile);
