@@ -145,14 +145,10 @@ impl<const C: usize> ClassSums<C> {
         }
     }
 
+    /// The sum of one class.
     #[inline]
-    pub(crate) fn get(&self) -> [f32; C] {
-        self.0.iter().fold([0.0; C], |mut totals, sums| {
-            for (total, sum) in totals.iter_mut().zip(sums) {
-                *total += sum;
-            }
-            totals
-        })
+    pub(crate) fn get(&self, class: usize) -> f32 {
+        self.0.iter().fold(0.0, |total, sums| total + sums.get(class).copied().unwrap_or(0.0))
     }
 }
 

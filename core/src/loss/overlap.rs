@@ -332,7 +332,11 @@ impl<const C: usize> Totals<C> {
 
     #[inline(never)]
     fn add(&mut self, Sums { hits, false_positives, misses }: &Sums<C>) {
-        self.add_block(&[hits, false_positives, misses].map(ClassSums::get));
+        for (totals, sums) in self.0.iter_mut().zip([hits, false_positives, misses]) {
+            for (class, total) in totals.iter_mut().enumerate() {
+                total.add(sums.get(class));
+            }
+        }
     }
 
     #[inline]
