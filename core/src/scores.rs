@@ -668,3 +668,10 @@ pub(crate) fn check_grad<const C: usize, G: ScoresMut<C> + ?Sized>(grad: &G, nee
     let got = grad.pixels();
     if got == needed { Ok(()) } else { Err(Error::Length { buffer: Buffer::Grad, needed, got }) }
 }
+
+/// Sets the gradient of a range to zero.
+pub(crate) fn clear<const C: usize, G: ScoresMut<C> + ?Sized>(grad: &mut G, range: &Range<usize>) {
+    for channel in 0..C {
+        grad.fill_channel(range.clone(), channel, |_, _| 0.0);
+    }
+}

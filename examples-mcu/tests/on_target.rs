@@ -133,9 +133,14 @@ mod tests {
         scratch: &mut [u32; SCRATCH],
     ) {
         let batch = Batch::new(logits, labels(&[IGNORED; PIXELS])).expect("no pixel is looked at");
-        let mut gradient = [[9.0; CLASSES]; PIXELS];
+        let mut gradient = [[f32::NAN; CLASSES]; PIXELS];
         assert_eq!(loss.value_and_grad(&batch, &mut gradient, scratch), Ok(0.0));
-        assert_eq!(gradient, [[0.0; CLASSES]; PIXELS]);
+        assert_eq!(bits(&gradient), [[0; CLASSES]; PIXELS]);
+
+        gradient = [[f32::NAN; CLASSES]; PIXELS];
+        let mut view = PlanesMut::<CLASSES>::new(gradient.as_flattened_mut(), 1).expect("the length fits");
+        assert_eq!(loss.value_and_grad(&batch, &mut view, scratch), Ok(0.0));
+        assert_eq!(bits(&gradient), [[0; CLASSES]; PIXELS], "in planes");
     }
 
     fn an_error_writes_nothing<L: Loss<CLASSES>>(

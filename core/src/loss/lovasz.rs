@@ -11,6 +11,7 @@ use crate::kernel::sum::{BLOCK, BlockSum, SUMS, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, larger, put, smaller};
 use crate::labels::channel;
 use crate::math::{Fast, Math};
+use crate::scores::clear;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -349,7 +350,10 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         grad: &mut G,
         buffers: &mut Buffers<'_>,
     ) -> f32 {
-        let wanted = self.wanted(batch, range.clone());
+        let Some((classes, number, counts)) = self.wanted(batch, range.clone()) else {
+            clear(grad, &range);
+            return 0.0;
+        };
         let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
         // The smallest error of each class's own pixels. Where many pixels go at once no search for it pays: the bound 0 does.
         let mut least = [if LANES == 1 { f32::INFINITY } else { 0.0 }; C];
@@ -357,7 +361,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         while place < range.len() {
             let start = range.start.wrapping_add(place);
             match batch.read(start, range.end, &mut scores) {
-                (Some(scores), labels) if wanted.is_some() => {
+                (Some(scores), labels) => {
                     let miss = if A::COUPLED {
                         let target = Target::new::<M, C>(scores, &labels, &mut tile);
                         for of_class in &mut tile {
@@ -397,7 +401,6 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             place = place.wrapping_add(LANES);
         }
         let mut total = 0.0;
-        let (classes, number, counts) = wanted.unwrap_or(([false; C], 1.0, [0; C]));
         let of_classes = self.weights.iter().zip(counts).zip(classes).zip(least).enumerate();
         for (class, (((&weight, count), wanted), least)) in of_classes {
             if !wanted {
@@ -412,7 +415,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             let factor = scale / number * weight;
             let mut keys = buffers.sorting.keys.iter();
             grad.fill_channel(range.clone(), class, |_, _| {
-                keys.next().map_or(0.0, |increment| factor * f32::from_bits(*increment))
+                keys.next().map_or(0.0, |increment| as_added(factor * f32::from_bits(*increment)))
             });
         }
         let mut place = 0;

@@ -7,6 +7,7 @@ use crate::kernel::order::key;
 use crate::kernel::select::{COUNTERS, nth};
 use crate::kernel::tile::{IGNORED, LANES};
 use crate::labels::channel;
+use crate::scores::clear;
 use crate::{Batch, Error, Loss, Parameter, PixelLoss, Scores, ScoresMut, Scratch};
 use core::ops::Range;
 
@@ -315,9 +316,7 @@ impl<L> Ohem<L> {
             });
             let Some((keys, mut selection, divisor)) = kept else {
                 if let (true, Some(grad)) = (SET, grad.as_deref_mut()) {
-                    for channel in 0..C {
-                        grad.fill_channel(range.clone(), channel, |_, _| 0.0);
-                    }
+                    clear(grad, &range);
                 }
                 return 0.0;
             };

@@ -6,6 +6,7 @@ use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, looked_up, put};
 use crate::math::{Fast, Math};
+use crate::scores::clear;
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -761,8 +762,12 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             };
             let (loss, slopes) = match outcomes {
                 Some(outcomes) => self.group_loss(outcomes),
-                None if SET => (0.0, [Slopes::ZERO; C]),
-                None => return 0.0,
+                None => {
+                    if SET {
+                        clear(grad, &range);
+                    }
+                    return 0.0;
+                }
             };
             let slopes = slopes.map(|slopes| slopes.scaled(scale / groups));
             let mut start = range.start;
