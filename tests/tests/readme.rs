@@ -1,4 +1,4 @@
-//! The README's table of scratch is what the library says.
+//! The README's tables of scratch and speed are what the library and the measurements say.
 
 use scarce::{
     BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, Ohem, Overlap, PixelContrast,
@@ -33,4 +33,46 @@ fn table_of_scratch() {
     assert_eq!(scratch("`Ohem`"), bytes::<4, Ohem<CrossEntropy<4>>>().to_string());
     let contrast = 4 * (PixelContrast::scratch_len(101) - PixelContrast::scratch_len(100));
     assert_eq!(scratch("`PixelContrast`"), format!("{contrast} an anchor"));
+}
+
+/// The cells of a row whose first one is this.
+fn cells<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
+    let row = text.lines().rfind(|line| line.starts_with(&format!("| {first} |")));
+    let row = row.unwrap_or_else(|| panic!("no row {first}"));
+    row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).skip(1).collect()
+}
+
+#[test]
+fn tables_of_speed() {
+    const MCU: &str = include_str!("../expected/speed-mcu.txt");
+    const HOST: &str = include_str!("../expected/speed-host.md");
+    let names = [("cross entropy", "cross-entropy"), ("focal, γ = 2", "focal"), ("Dice", "dice"), ("Lovász", "lovasz")];
+    let readme = README.split("## Speed").nth(1).expect("a chapter");
+    let (mcu, host) = readme.split_once("On a host").expect("two tables");
+    for (row, name) in names {
+        let instructions = |name: &str, math: &str| {
+            let of = |classes| {
+                let start = format!("bench name={name} math={math} C={classes} P=1024 ");
+                let line = MCU.lines().find(|line| line.starts_with(&start)).expect("a line of the benchmark");
+                line.split("per_elt=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number")
+            };
+            format!("{} / {}", of(4), of(21))
+        };
+        let textbook = |language| instructions(&format!("textbook-{language}-{name}"), "-");
+        let expected = [instructions(name, "Fast"), instructions(name, "Fixed"), textbook("rust"), textbook("c")];
+        assert_eq!(cells(mcu, row), expected, "{row}");
+    }
+    let names = [
+        ("cross entropy", "ce"),
+        ("focal, γ = 2", "focal"),
+        ("Dice", "dice"),
+        ("OHEM", "ohem"),
+        ("Lovász", "lovasz"),
+        ("pixel contrast", "contrast"),
+    ];
+    for (row, name) in names {
+        let ratios = cells(HOST, name);
+        let [fast, _, fast_v3, _] = ratios[..] else { panic!("{name}: another table") };
+        assert_eq!(cells(host, row), [fast, fast_v3], "{row}");
+    }
 }

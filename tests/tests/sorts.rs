@@ -29,13 +29,13 @@ fn data<const C: usize>(pixels: usize) -> (Vec<[f32; C]>, Vec<u8>) {
 
 /// The loss, and the gradients written and added to zero.
 fn run<const C: usize>(loss: &impl Loss<C>, scores: &[[f32; C]], labels: &[u8]) -> (u32, Vec<u32>) {
-    let batch = Batch::new(scores, Labels::new(labels).ignoring(255)).unwrap();
+    let batch = Batch::new(scores, Labels::new(labels).ignoring(255)).expect("good data");
     let mut scratch = vec![0; loss.scratch_len(labels.len())];
     let bits = |grad: &[[f32; C]]| grad.as_flattened().iter().map(|slope| slope.to_bits()).collect::<Vec<_>>();
     let (mut written, mut added) = (vec![[f32::NAN; C]; labels.len()], vec![[0.0; C]; labels.len()]);
-    let value = loss.value(&batch, &mut scratch).unwrap();
-    assert_eq!(value, loss.value_and_grad(&batch, written.as_mut_slice(), &mut scratch).unwrap());
-    assert_eq!(value, loss.add_grad(&batch, 1.0, added.as_mut_slice(), &mut scratch).unwrap());
+    let value = loss.value(&batch, &mut scratch).expect("good data");
+    assert_eq!(value, loss.value_and_grad(&batch, written.as_mut_slice(), &mut scratch).expect("good data"));
+    assert_eq!(value, loss.add_grad(&batch, 1.0, added.as_mut_slice(), &mut scratch).expect("good data"));
     assert!(bits(&written) == bits(&added), "{} pixels: written and added differ", labels.len());
     (value.to_bits(), bits(&written))
 }

@@ -74,8 +74,9 @@ pub(crate) fn dots<const D: usize>(a: &Rows<'_, D>, b: &Rows<'_, D>, numbers: [u
             partial_sums(*a, *b, sums);
         }
         for (row, (a, out)) in a.iter().zip(out).enumerate() {
-            for column in 0..TILE {
-                out[column] = add_rest(added(sums[column / B][row][column % B]), a, b[column]);
+            let halves = sums.iter().filter_map(|sums| sums.get(row)).flatten();
+            for ((out, b), halves) in out.iter_mut().zip(b).zip(halves) {
+                *out = add_rest(added(*halves), a, b);
             }
         }
     }
