@@ -1,6 +1,6 @@
 //! Scores and labels, proven once to fit each other.
 
-use crate::kernel::tile::{IGNORED, LANES, any_ignored};
+use crate::kernel::tile::{IGNORED, LANES, any_ignored, clear_ignored};
 use crate::labels::{is_class, tally};
 use crate::scores::Zeros;
 use crate::{Buffer, Error, Labels, Scores};
@@ -163,21 +163,14 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
         tile: &'t mut [[f32; L]; C],
     ) -> (Option<&'t [[f32; L]; C]>, [u32; L]) {
         let labels = self.labels.channels::<C, L>(start, end);
-        let ignored = any_ignored(&labels);
-        if ignored && labels == [IGNORED; L] {
+        if any_ignored(&labels) && labels == [IGNORED; L] {
             return (None, labels);
         }
         if L == 1 && S::PIXEL_MAJOR {
             return (self.scores.pixel(start), labels);
         }
         self.scores.read(start, tile);
-        if ignored {
-            for scores in tile.iter_mut() {
-                for (score, label) in scores.iter_mut().zip(&labels) {
-                    *score = if *label == IGNORED { 0.0 } else { *score };
-                }
-            }
-        }
+        clear_ignored(tile, &labels);
         (Some(tile), labels)
     }
 }

@@ -20,6 +20,18 @@ pub(crate) fn any_ignored<const L: usize>(labels: &[u32; L]) -> bool {
 /// One number for each pixel.
 pub(crate) type Lanes<const L: usize> = [f32; L];
 
+/// Sets to 0 what belongs to ignored pixels.
+#[inline(always)]
+pub(crate) fn clear_ignored<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) {
+    if any_ignored(labels) {
+        for tile in tile {
+            for (value, label) in tile.iter_mut().zip(labels) {
+                *value = if *label == IGNORED { 0.0 } else { *value };
+            }
+        }
+    }
+}
+
 /// A row as a tile of one pixel; there is always one.
 #[inline(always)]
 pub(crate) fn as_tile<const C: usize>(row: &[f32; C]) -> Option<&[Lanes<1>; C]> {

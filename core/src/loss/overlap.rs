@@ -4,7 +4,7 @@ use super::focal::power;
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, exponent, weight};
 use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, as_tile, as_tile_mut, looked_up, put};
+use crate::kernel::tile::{LANES, Lanes, as_added, as_tile, as_tile_mut, clear_ignored, looked_up, put};
 use crate::math::{Fast, Math};
 use crate::scores::clear;
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
@@ -801,18 +801,6 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             }
             loss
         })
-    }
-}
-
-/// Sets to 0 what belongs to ignored pixels.
-#[inline(always)]
-fn clear_ignored<const C: usize, const L: usize>(tile: &mut [Lanes<L>; C], labels: &[u32; L]) {
-    if any_ignored(labels) {
-        for tile in tile {
-            for (value, label) in tile.iter_mut().zip(labels) {
-                *value = if *label == IGNORED { 0.0 } else { *value };
-            }
-        }
     }
 }
 
