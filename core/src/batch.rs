@@ -3,6 +3,7 @@
 use crate::kernel::tile::{IGNORED, LANES, any_ignored, clear_ignored};
 use crate::labels::{is_class, tally};
 use crate::scores::Zeros;
+use crate::tiled::Counted;
 use crate::{Buffer, Error, Labels, Scores};
 use core::ops::Range;
 
@@ -96,6 +97,12 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
     #[must_use]
     pub const fn counts(&self) -> [u32; C] {
         self.counts
+    }
+
+    /// What it counts.
+    pub(crate) fn counted(&self) -> Counted<C> {
+        // A batch of more pixels is refused.
+        Counted { counts: self.counts, valid: self.valid, pixels: self.pixels() as u32 }
     }
 
     /// The mean over groups of pixels, which are the images or, as one, the whole batch. `group` gets the pixels of a group

@@ -52,6 +52,10 @@ pub enum Error {
     },
     /// More pixels than the counters hold (2³² − 1).
     TooManyPixels,
+    /// The tiles have been settled; another image begins with new [`Tiles`](crate::Tiles).
+    Settled,
+    /// The tiles are yet to be settled, perhaps after another pass; or two are not in the same pass.
+    Unsettled,
     /// A parameter is NaN or outside its domain.
     Parameter(Parameter),
 }
@@ -73,6 +77,8 @@ pub enum Buffer {
     Predictions,
     /// Indices of embeddings.
     Anchors,
+    /// All tiles of an image.
+    Tiles,
 }
 
 /// A parameter of a loss, and its domain.
@@ -127,6 +133,8 @@ impl fmt::Display for Error {
             Self::Probability { pixel } => write!(f, "pixel {pixel}: a probability lies outside 0..=1"),
             Self::Images { images, pixels } => write!(f, "{pixels} elements cannot be divided into {images} images"),
             Self::TooManyPixels => f.write_str("more than 2^32 - 1 pixels"),
+            Self::Settled => f.write_str("the tiles are settled; begin with new ones"),
+            Self::Unsettled => f.write_str("the tiles are not settled, or not in the same pass"),
             Self::Parameter(parameter) => write!(f, "{parameter}: NaN or outside its domain"),
         }
     }
@@ -141,6 +149,7 @@ impl fmt::Display for Buffer {
             Self::Output => "output",
             Self::Predictions => "predictions",
             Self::Anchors => "anchors",
+            Self::Tiles => "tiles",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The numerics: slices and numbers in, numbers out. No checks, no errors, no panics.
 
 pub(crate) mod dot;
+pub(crate) mod histogram;
 pub(crate) mod jaccard;
 pub(crate) mod order;
 pub(crate) mod select;

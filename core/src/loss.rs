@@ -7,6 +7,7 @@ use crate::{Batch, Buffer, Error, Parameter, Scores, ScoresMut};
 pub(crate) mod cross_entropy;
 pub(crate) mod focal;
 pub(crate) mod lovasz;
+pub(crate) mod lovasz_histogram;
 pub(crate) mod ohem;
 pub(crate) mod overlap;
 pub(crate) mod pixel;

@@ -10,7 +10,7 @@ pub(crate) const BLOCK: usize = 64;
 pub(crate) const SUMS: usize = 8;
 
 /// A sum kept in two floats.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Total {
     high: f32,
     low: f32,
@@ -28,6 +28,13 @@ impl Total {
         self.high = sum;
         // Past the largest float the error would be NaN, and the sum is infinite in any case.
         self.low = if sum.is_finite() { self.low + error } else { 0.0 };
+    }
+
+    /// Adds another sum.
+    #[inline]
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(other.high);
+        self.add(other.low);
     }
 
     /// Past the largest float the sum saturates: 0 · ∞ would be NaN later.

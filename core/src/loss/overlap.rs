@@ -7,7 +7,8 @@ use crate::kernel::sum::{BLOCK, BlockSum, ClassSums, Total};
 use crate::kernel::tile::{LANES, Lanes, as_added, as_tile, as_tile_mut, clear_ignored, looked_up, put};
 use crate::math::{Fast, Math};
 use crate::scores::clear;
-use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut};
+use crate::tiled::Counted;
+use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Tiled};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -326,6 +327,7 @@ impl<const C: usize> Sums<C> {
 }
 
 /// TP, FP and FN of each class over all blocks.
+#[derive(Clone, Copy, Debug)]
 struct Totals<const C: usize>([[Total; C]; 3]);
 
 impl<const C: usize> Totals<C> {
@@ -347,6 +349,12 @@ impl<const C: usize> Totals<C> {
         }
     }
 
+    fn merge(&mut self, other: &Self) {
+        for (total, other) in self.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened()) {
+            total.merge(*other);
+        }
+    }
+
     fn outcomes(&self, truth: [u32; C]) -> [Outcomes; C] {
         let Self([hits, false_positives, misses]) = self;
         let mut outcomes = truth.map(|count| Outcomes { truth: count as f32, ..Outcomes::ZERO });
@@ -361,7 +369,7 @@ impl<const C: usize> Totals<C> {
 }
 
 /// ∂L/∂TP, ∂L/∂FP and ∂L/∂FN of one class.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Slopes {
     hit: f32,
     false_positive: f32,
@@ -478,20 +486,32 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         (loss / divisor, slopes.map(|slopes| slopes.scaled(1.0 / divisor)))
     }
 
-    /// The outcomes of each class; `None` without a valid pixel. `keep` gets the probabilities of each tile, its own ones
-    /// included.
+    /// The outcomes of each class; `None` without a valid pixel. `keep` as in [`observe_range`](Self::observe_range).
     #[inline(always)]
     fn outcomes<S: Scores<C> + ?Sized>(
         &self,
         batch: &Batch<'_, S, C>,
         range: Range<usize>,
-        mut keep: impl FnMut(usize, Option<&mut [Lanes<LANES>; C]>, &Lanes<LANES>, &[u32; LANES]),
+        keep: impl FnMut(usize, Option<&mut [Lanes<LANES>; C]>, &Lanes<LANES>, &[u32; LANES]),
     ) -> Option<[Outcomes; C]> {
         let (truth, valid) = batch.counts_of(range.clone());
         if valid == 0 {
             return None;
         }
         let mut totals = Totals::ZERO;
+        self.observe_range(batch, range, &mut totals, keep);
+        Some(totals.outcomes(truth))
+    }
+
+    /// Adds the outcomes of a range. `keep` gets the probabilities of each tile, its own ones included.
+    #[inline(always)]
+    fn observe_range<S: Scores<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        range: Range<usize>,
+        totals: &mut Totals<C>,
+        mut keep: impl FnMut(usize, Option<&mut [Lanes<LANES>; C]>, &Lanes<LANES>, &[u32; LANES]),
+    ) {
         let (mut scores, mut others) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
         let mut block = range.start;
         while block < range.end {
@@ -518,7 +538,6 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
             }
             block = block.wrapping_add(BLOCK);
         }
-        Some(totals.outcomes(truth))
     }
 
     /// Adds the TP, FP and FN of a pixel.
@@ -662,6 +681,20 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         }
     }
 
+    /// The gradient of a tile from its scores.
+    #[inline(always)]
+    fn differentiate_scores<const L: usize>(
+        &self,
+        slopes: &[Slopes; C],
+        scores: &[Lanes<L>; C],
+        labels: &[u32; L],
+        tile: &mut [Lanes<L>; C],
+    ) {
+        let (hit, miss) = A::outcomes::<M, C, L>(scores, labels, tile);
+        let miss = if A::COUPLED { self.coupled_miss(tile) } else { miss };
+        self.differentiate(slopes, scores, labels, &hit, &miss, tile);
+    }
+
     /// eᵏ of an error.
     #[inline]
     fn power(&self, error: f32) -> f32 {
@@ -783,9 +816,7 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
                 } else {
                     let (scores, labels) = batch.read(start, range.end, &mut scores);
                     if let Some(scores) = scores {
-                        let (hit, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
-                        let miss = if A::COUPLED { self.coupled_miss(&tile) } else { miss };
-                        self.differentiate(&slopes, scores, &labels, &hit, &miss, &mut tile);
+                        self.differentiate_scores(&slopes, scores, &labels, &mut tile);
                     } else {
                         tile = [[0.0; LANES]; C];
                     }
@@ -861,5 +892,44 @@ impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
         _: &mut [u32],
     ) -> f32 {
         self.run::<SET, _, _>(batch, scale, Some(grad))
+    }
+}
+
+/// The outcomes of the tiles, and once they are settled, what follows from them.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct OverlapSums<const C: usize> {
+    totals: Totals<C>,
+    slopes: [Slopes; C],
+}
+
+impl<const C: usize, A: Activation, M: Math> Tiled<C> for Overlap<C, A, M> {
+    type Sums = OverlapSums<C>;
+    const NOTHING: Self::Sums = OverlapSums { totals: Totals::ZERO, slopes: [Slopes::ZERO; C] };
+
+    fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut Self::Sums, _: u8, tile: &Batch<'_, S, C>) {
+        self.observe_range(tile, 0..tile.pixels(), &mut sums.totals, |_, _, _, _| {});
+    }
+
+    fn merge_sums(sums: &mut Self::Sums, other: &Self::Sums) {
+        sums.totals.merge(&other.totals);
+    }
+
+    fn finish(&self, sums: &mut Self::Sums, _: u8, counted: &Counted<C>) -> Option<f32> {
+        if counted.valid == 0 {
+            return Some(0.0);
+        }
+        let (loss, slopes) = self.group_loss(sums.totals.outcomes(counted.counts));
+        sums.slopes = slopes;
+        Some(loss.clamp(f32::MIN, f32::MAX))
+    }
+
+    fn gradient(
+        &self,
+        sums: &Self::Sums,
+        scale: f32,
+    ) -> impl FnMut(&[Lanes<LANES>; C], &[u32; LANES], &mut [Lanes<LANES>; C]) {
+        let slopes = sums.slopes.map(|slopes| slopes.scaled(scale));
+        move |scores, labels, tile| self.differentiate_scores(&slopes, scores, labels, tile)
     }
 }

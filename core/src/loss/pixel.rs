@@ -5,7 +5,8 @@ use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added};
 use crate::labels::{BACKGROUND, channel, label};
-use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
+use crate::tiled::Counted;
+use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Tiled};
 use core::ops::Range;
 
 /// What the sum over pixels is divided by.
@@ -224,7 +225,7 @@ fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Si
     scale: f32,
     grad: Option<&mut G>,
 ) -> f32 {
-    let divisor = divisor(loss, batch);
+    let divisor = divisor(loss, &batch.counted());
     if divisor <= 0.0 {
         if let (true, Some(grad)) = (SET, grad) {
             grad.clear();
@@ -249,11 +250,31 @@ pub(crate) fn of_range<
     range: Range<usize>,
     divisor: f32,
     scale: f32,
+    grad: Option<&mut G>,
+    keep: impl FnMut(usize, &mut [u32; LANES]),
+) -> f32 {
+    let mut total = Total::ZERO;
+    add_range::<SET, C, P, S, G>(loss, batch, range, &mut total, bounded(scale / divisor), grad, keep);
+    (total.get() / divisor).clamp(f32::MIN, f32::MAX)
+}
+
+/// [`of_range`], undivided, and added to a total.
+#[inline(always)]
+pub(crate) fn add_range<
+    const SET: bool,
+    const C: usize,
+    P: PixelLoss<C>,
+    S: Scores<C> + ?Sized,
+    G: ScoresMut<C> + ?Sized,
+>(
+    loss: &P,
+    batch: &Batch<'_, S, C>,
+    range: Range<usize>,
+    total: &mut Total,
+    scale: f32,
     mut grad: Option<&mut G>,
     mut keep: impl FnMut(usize, &mut [u32; LANES]),
-) -> f32 {
-    let scale = bounded(scale / divisor);
-    let mut total = Total::ZERO;
+) {
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = range.start;
     while block < range.end {
@@ -304,8 +325,52 @@ pub(crate) fn of_range<
         total.add(loss.block(&sum, &product));
         block = block.wrapping_add(BLOCK);
     }
-    (total.get() / divisor).clamp(f32::MIN, f32::MAX)
 }
+
+/// The sum of a loss over pixels, and once it is settled, what it is divided by.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct PixelSums {
+    total: Total,
+    divisor: f32,
+}
+
+impl<const C: usize, P: PixelLoss<C>> Tiled<C> for P {
+    type Sums = PixelSums;
+    const NOTHING: PixelSums = PixelSums { total: Total::ZERO, divisor: 0.0 };
+
+    fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut PixelSums, _: u8, tile: &Batch<'_, S, C>) {
+        let (range, total) = (0..tile.pixels(), &mut sums.total);
+        add_range::<false, C, P, S, [[f32; C]]>(self, tile, range, total, 0.0, None, |_, _| {});
+    }
+
+    fn merge_sums(sums: &mut PixelSums, other: &PixelSums) {
+        sums.total.merge(other.total);
+    }
+
+    fn finish(&self, sums: &mut PixelSums, _: u8, counted: &Counted<C>) -> Option<f32> {
+        sums.divisor = divisor(self, counted);
+        let loss = if sums.divisor > 0.0 { sums.total.get() / sums.divisor } else { 0.0 };
+        Some(loss.clamp(f32::MIN, f32::MAX))
+    }
+
+    fn gradient(
+        &self,
+        sums: &PixelSums,
+        scale: f32,
+    ) -> impl FnMut(&[Lanes<LANES>; C], &[u32; LANES], &mut [Lanes<LANES>; C]) {
+        let counts = sums.divisor > 0.0;
+        let scale = bounded(scale / sums.divisor);
+        move |scores, labels, tile| {
+            if counts {
+                self.tile(scores, labels, scale, tile);
+            } else {
+                *tile = [[0.0; LANES]; C];
+            }
+        }
+    }
+}
+
 
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {
     loss.check_parameters()?;
@@ -315,12 +380,11 @@ fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Bat
     Ok(())
 }
 
-fn divisor<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), batch: &Batch<'_, S, C>) -> f32 {
-    let valid = batch.valid();
+fn divisor<const C: usize>(loss: &(impl PixelLoss<C> + ?Sized), counted: &Counted<C>) -> f32 {
+    let Counted { counts, valid, pixels } = *counted;
     if valid == 0 {
         return 0.0;
     }
-    let counts = batch.counts();
     match loss.reduction() {
         Reduction::Mean => {
             // With one channel the counts hold label 1 only, and the rest is label 0.
@@ -333,8 +397,8 @@ fn divisor<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), batch
             total
         }
         Reduction::MeanValid => valid as f32,
-        Reduction::MeanAll => batch.pixels() as f32,
-        Reduction::MeanAllElements => batch.pixels() as f32 * C as f32,
+        Reduction::MeanAll => pixels as f32,
+        Reduction::MeanAllElements => pixels as f32 * C as f32,
         Reduction::Positives => {
             let background = if C == 1 { 0 } else { counts.first().copied().unwrap_or_default() };
             let positives = counts.iter().fold(0_u32, |sum, &count| sum.wrapping_add(count)).wrapping_sub(background);

@@ -2,7 +2,9 @@
 
 use super::bounded;
 use crate::error::{check_parameter, signed};
-use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch};
+use crate::kernel::tile::{LANES, Lanes};
+use crate::tiled::Counted;
+use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch, Tiled};
 
 /// A weighted sum of two losses: L = a·A + b·B.
 ///
@@ -53,6 +55,61 @@ impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
         }
         let first = a * first.accumulate::<SET, _, _>(batch, bounded(scale * a), grad, scratch);
         total(first, b * second.accumulate::<false, _, _>(batch, bounded(scale * b), grad, scratch))
+    }
+}
+
+/// What the terms keep of the tiles, and the losses of those that have seen enough.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<A, B>((A, Option<f32>), (B, Option<f32>));
+
+impl<const C: usize, A: Tiled<C>, B: Tiled<C>> Tiled<C> for Sum<A, B> {
+    type Sums = Terms<A::Sums, B::Sums>;
+    const NOTHING: Self::Sums = Terms((A::NOTHING, None), (B::NOTHING, None));
+
+    fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut Self::Sums, pass: u8, tile: &Batch<'_, S, C>) {
+        let (Self((_, first), (_, second)), Terms((a, a_loss), (b, b_loss))) = (self, sums);
+        if a_loss.is_none() {
+            first.add_tile(a, pass, tile);
+        }
+        if b_loss.is_none() {
+            second.add_tile(b, pass, tile);
+        }
+    }
+
+    fn merge_sums(sums: &mut Self::Sums, other: &Self::Sums) {
+        let (Terms((a, a_loss), (b, b_loss)), Terms((a_other, _), (b_other, _))) = (sums, other);
+        if a_loss.is_none() {
+            A::merge_sums(a, a_other);
+        }
+        if b_loss.is_none() {
+            B::merge_sums(b, b_other);
+        }
+    }
+
+    fn finish(&self, sums: &mut Self::Sums, pass: u8, counted: &Counted<C>) -> Option<f32> {
+        let (Self((a, first), (b, second)), Terms((a_sums, a_loss), (b_sums, b_loss))) = (self, sums);
+        *a_loss = a_loss.or_else(|| first.finish(a_sums, pass, counted));
+        *b_loss = b_loss.or_else(|| second.finish(b_sums, pass, counted));
+        Some(total(a * (*a_loss)?, b * (*b_loss)?))
+    }
+
+    fn gradient(
+        &self,
+        sums: &Self::Sums,
+        scale: f32,
+    ) -> impl FnMut(&[Lanes<LANES>; C], &[u32; LANES], &mut [Lanes<LANES>; C]) {
+        let (Self((a, first), (b, second)), Terms((a_sums, _), (b_sums, _))) = (self, sums);
+        let mut first = first.gradient(a_sums, bounded(scale * a));
+        let mut second = second.gradient(b_sums, bounded(scale * b));
+        let mut addend = [[0.0; LANES]; C];
+        move |scores, labels, tile| {
+            first(scores, labels, tile);
+            second(scores, labels, &mut addend);
+            for (element, addend) in tile.as_flattened_mut().iter_mut().zip(addend.as_flattened()) {
+                *element += *addend;
+            }
+        }
     }
 }
 
