@@ -91,11 +91,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
     /// # Errors
     /// [`Error::Settled`], [`Error::Parameter`], [`Error::Probability`]; [`Error::TooManyPixels`] if that makes more than
     /// 2³² − 1.
-    fn observe<S: Scores<C> + ?Sized>(
-        &self,
-        tiles: &mut Tiles<C, Self>,
-        tile: &Batch<'_, S, C>,
-    ) -> Result<(), Error> {
+    fn observe<S: Scores<C> + ?Sized>(&self, tiles: &mut Tiles<C, Self>, tile: &Batch<'_, S, C>) -> Result<(), Error> {
         if tiles.settled {
             return Err(Error::Settled);
         }

@@ -228,7 +228,8 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
             let mut own = [0.0; LANES];
             let tiles = tile.get_mut(self.parts()).unwrap_or_default().iter_mut();
             let errors = probabilities.get(self.parts()).unwrap_or_default();
-            for (((slopes, errors), histogram), class) in tiles.zip(errors).zip(histograms).zip(u32::from(self.first)..) {
+            for (((slopes, errors), histogram), class) in tiles.zip(errors).zip(histograms).zip(u32::from(self.first)..)
+            {
                 for lane in 0..LANES {
                     let is_own = labels[lane] == class;
                     let error = if is_own { miss[lane] } else { errors[lane] };

@@ -1,5 +1,7 @@
 //! Online hard example mining: a loss per pixel, of the hardest pixels only.
 
+mod tiled;
+
 use super::pixel::of_range;
 use super::take;
 use crate::error::{check_parameter, exponent, unit};
@@ -104,6 +106,7 @@ pub struct Ohem<L> {
     thresh: f32,
     min_kept: MinKept,
     per_image: bool,
+    counting_passes: u8,
 }
 
 impl<L> Ohem<L> {
@@ -138,7 +141,7 @@ impl<L> Ohem<L> {
     }
 
     const fn with_rule(loss: L, rule: Rule, thresh: f32, min_kept: MinKept) -> Self {
-        Self { loss, rule, thresh, min_kept, per_image: false }
+        Self { loss, rule, thresh, min_kept, per_image: false, counting_passes: 4 }
     }
 
     /// The threshold: of the probability in `0..=1`, or of the loss. [`top_k`](Self::top_k) goes by none.
@@ -159,6 +162,19 @@ impl<L> Ohem<L> {
     #[must_use]
     pub const fn per_image(mut self) -> Self {
         self.per_image = true;
+        self
+    }
+
+    /// How many passes over the tiles of an image may count, from 1 to 4: 4 unless said otherwise.
+    ///
+    /// Only for [`Tiled`](crate::Tiled), where the k-th smallest probability is found a digit of 8 bits a pass, in steps of
+    /// 2⁻³² after four; fewer passes are made where fewer digits are enough, and one if the threshold is. The pixels that still
+    /// share their digits with the k-th share its place: together they count as many as are wanted of them, each the same
+    /// part. After one pass they are those within a 256th of its probability, or of a factor 2 of its loss. The rules of
+    /// [`paddle`](Self::paddle) and [`hrnet`](Self::hrnet), which leave out what ties with the k-th, leave them out.
+    #[must_use]
+    pub const fn with_counting_passes(mut self, passes: u8) -> Self {
+        self.counting_passes = passes;
         self
     }
 }
@@ -210,6 +226,11 @@ impl Selection {
 }
 
 impl<L> Ohem<L> {
+    /// Whether pixels are hard by their loss, not by their probability.
+    fn goes_by_loss(&self) -> bool {
+        matches!(self.rule, Rule::TopK | Rule::LossThreshold)
+    }
+
     fn check_rule(&self) -> Result<(), Error> {
         let domain = if self.rule == Rule::LossThreshold { exponent } else { unit };
         check_parameter(Parameter::Thresh, &[self.thresh], domain)?;
@@ -262,14 +283,13 @@ impl<L> Ohem<L> {
     where
         L: PixelLoss<C>,
     {
-        let by_loss = matches!(self.rule, Rule::TopK | Rule::LossThreshold);
         let counters = take(&mut scratch, COUNTERS);
         let keys = take(&mut scratch, range.len());
         let (_, valid) = batch.counts_of(range.clone());
         if valid == 0 {
             return None;
         }
-        if by_loss {
+        if self.goes_by_loss() {
             for (slot, sample) in keys.iter_mut().zip(batch.samples(range)) {
                 *slot = sample.map_or(OUT, |(row, label)| loss_key(self.loss.pixel(row, label)));
             }
@@ -322,7 +342,7 @@ impl<L> Ohem<L> {
             };
             let first = range.start;
             let grad = grad.as_deref_mut();
-            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |start, labels| {
+            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |start, _, labels| {
                 let keys = keys.get(start.wrapping_sub(first)..).unwrap_or_default();
                 match keys.first_chunk::<LANES>() {
                     Some(keys) if selection.ties == 0 => {
@@ -358,8 +378,16 @@ impl<L> Ohem<L> {
                 *count = count.wrapping_add(1);
             }
         }
+        self.weight_of_counts(&counts, others)
+    }
+
+    /// The weight of so many pixels of each channel, and of the background of a single one.
+    fn weight_of_counts<const C: usize>(&self, counts: &[u32; C], others: u32) -> f32
+    where
+        L: PixelLoss<C>,
+    {
         let mut weight = others as f32 * self.loss.weight(0);
-        for (label, count) in (u8::from(C == 1)..=u8::MAX).zip(counts) {
+        for (label, &count) in (u8::from(C == 1)..=u8::MAX).zip(counts) {
             weight += count as f32 * self.loss.weight(label);
         }
         weight

@@ -232,11 +232,11 @@ fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Si
         }
         return 0.0;
     }
-    of_range::<SET, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _| {})
+    of_range::<SET, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _, _| {})
 }
 
 /// The loss of the pixels of a range, divided; its gradient is added to `grad`, or written if it is to `SET`. `keep` gets the
-/// channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out.
+/// scores and channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out.
 #[inline(always)]
 pub(crate) fn of_range<
     const SET: bool,
@@ -251,7 +251,7 @@ pub(crate) fn of_range<
     divisor: f32,
     scale: f32,
     grad: Option<&mut G>,
-    keep: impl FnMut(usize, &mut [u32; LANES]),
+    keep: impl FnMut(usize, &[Lanes<LANES>; C], &mut [u32; LANES]),
 ) -> f32 {
     let mut total = Total::ZERO;
     add_range::<SET, C, P, S, G>(loss, batch, range, &mut total, bounded(scale / divisor), grad, keep);
@@ -273,7 +273,7 @@ pub(crate) fn add_range<
     total: &mut Total,
     scale: f32,
     mut grad: Option<&mut G>,
-    mut keep: impl FnMut(usize, &mut [u32; LANES]),
+    mut keep: impl FnMut(usize, &[Lanes<LANES>; C], &mut [u32; LANES]),
 ) {
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = range.start;
@@ -296,7 +296,9 @@ pub(crate) fn add_range<
                 }
             };
             let (scores, mut labels) = batch.read(start, range.end, &mut scores);
-            keep(start, &mut labels);
+            if let Some(scores) = scores {
+                keep(start, scores, &mut labels);
+            }
             let scores = scores.filter(|_| LANES > 1 || labels != [IGNORED; LANES]);
             match &mut grad {
                 // A row of the gradient is the tile itself.
@@ -341,7 +343,7 @@ impl<const C: usize, P: PixelLoss<C>> Tiled<C> for P {
 
     fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut PixelSums, _: u8, tile: &Batch<'_, S, C>) {
         let (range, total) = (0..tile.pixels(), &mut sums.total);
-        add_range::<false, C, P, S, [[f32; C]]>(self, tile, range, total, 0.0, None, |_, _| {});
+        add_range::<false, C, P, S, [[f32; C]]>(self, tile, range, total, 0.0, None, |_, _, _| {});
     }
 
     fn merge_sums(sums: &mut PixelSums, other: &PixelSums) {
@@ -370,7 +372,6 @@ impl<const C: usize, P: PixelLoss<C>> Tiled<C> for P {
         }
     }
 }
-
 
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {
     loss.check_parameters()?;
