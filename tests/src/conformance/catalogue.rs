@@ -3,7 +3,8 @@
 use crate::reference::{self, Activation, Mining, Rule};
 use crate::tolerance::Family;
 use scarce::{Absent, BinaryCrossEntropy, Classes, CrossEntropy, Focal, Form, Heap, Loss, Lovasz, LovaszHinge, Math};
-use scarce::{MinKept, Ohem, Overlap, Parameter, Reduction, SigmoidFocal, Sum, VolumeWeights};
+use scarce::{LovaszHingeHistogram, LovaszHistogram, MinKept, Ohem, Overlap, Parameter, Reduction, SigmoidFocal, Sum};
+use scarce::{Tiled, VolumeWeights};
 
 /// What is known of a loss.
 pub struct Entry {
@@ -17,6 +18,8 @@ pub struct Entry {
     pub is_sorted: bool,
     /// Whether the loss jumps where the order of pixels changes.
     pub selects: bool,
+    /// How far the value may be from the reference's by design; its gradient is then another as well.
+    pub rounds: f64,
     /// The oracle.
     pub reference: Box<dyn reference::Loss>,
 }
@@ -24,7 +27,15 @@ pub struct Entry {
 impl Entry {
     fn new(name: String, family: Family, reference: impl reference::Loss + 'static) -> Self {
         let is_sorted = matches!(family, Family::Lovasz | Family::LovaszHinge);
-        Self { name, family, takes_probabilities: false, is_sorted, selects: false, reference: Box::new(reference) }
+        Self {
+            name,
+            family,
+            takes_probabilities: false,
+            is_sorted,
+            selects: false,
+            rounds: 0.0,
+            reference: Box::new(reference),
+        }
     }
 }
 
@@ -32,6 +43,11 @@ impl Entry {
 pub trait Visitor<const C: usize> {
     /// Takes one loss.
     fn visit<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L);
+
+    /// Takes one loss that can be computed tile by tile.
+    fn visit_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
+        self.visit(entry, loss);
+    }
 
     /// Takes one loss with two sorts.
     fn visit_sorts<A: Loss<C> + Copy, B: Loss<C> + Copy>(&mut self, mut entry: Entry, radix: A, heap: B) {
@@ -61,6 +77,15 @@ pub fn one_channel<M: Math>(math: M, visitor: &mut impl Visitor<1>) {
             visitor.visit_sorts(Entry::new(name, Family::LovaszHinge, reference), loss, loss.with_sort(Heap));
         }
     }
+    for (name, loss) in
+        [("", LovaszHingeHistogram::<256>::new()), (" per image", LovaszHingeHistogram::new().per_image())]
+    {
+        let reference = reference::LovaszHinge { surrogate: reference::Surrogate::Relu, per_image: !name.is_empty() };
+        let mut entry = Entry::new(format!("LovaszHingeHistogram{name}"), Family::LovaszHinge, reference);
+        // Half the width of the bin of errors up to 1, and of larger ones in proportion.
+        entry.rounds = 1.0 / 64.0;
+        visitor.visit_tiled(&entry, loss);
+    }
     let sum = Sum((1.0, BinaryCrossEntropy::new().with_math(math)), (0.5, LovaszHinge::new().with_math(math)));
     let hinge = reference::LovaszHinge { surrogate: reference::Surrogate::Relu, per_image: false };
     let terms = WeightedSum(vec![(1.0, Box::new(reference::BinaryCrossEntropy::default())), (0.5, Box::new(hinge))]);
@@ -74,12 +99,15 @@ pub fn many_channels<const C: usize, M: Math>(math: M, visitor: &mut impl Visito
     focals(math, visitor);
     for (name, loss, reference) in overlaps::<C>(Activation::Softmax) {
         let entry = Entry::new(format!("Overlap softmax {name}"), Family::Overlap, reference);
-        visitor.visit(&entry, loss.with_math(math));
+        visitor.visit_tiled(&entry, loss.with_math(math));
     }
     for (name, loss, reference) in lovaszes::<C>(Activation::Softmax) {
         let loss = loss.with_math(math);
         let entry = Entry::new(format!("Lovasz softmax {name}"), Family::Lovasz, reference);
         visitor.visit_sorts(entry, loss, loss.with_sort(Heap));
+    }
+    for (entry, loss) in histograms::<C>(Activation::Softmax) {
+        visitor.visit_tiled(&entry, loss.with_math(math));
     }
     minings(math, visitor);
     sums(math, visitor);
@@ -172,12 +200,12 @@ fn any_channels<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>)
     sigmoid_focals(math, visitor);
     for (name, loss, reference) in overlaps::<C>(Activation::Sigmoid) {
         let entry = Entry::new(format!("Overlap sigmoid {name}"), Family::Overlap, reference);
-        visitor.visit(&entry, loss.on_sigmoid().with_math(math));
+        visitor.visit_tiled(&entry, loss.on_sigmoid().with_math(math));
     }
     for (name, loss, reference) in overlaps::<C>(Activation::Probabilities) {
         let entry = Entry::new(format!("Overlap probabilities {name}"), Family::Overlap, reference);
         let entry = Entry { takes_probabilities: true, ..entry };
-        visitor.visit(&entry, loss.on_probabilities().with_math(math));
+        visitor.visit_tiled(&entry, loss.on_probabilities().with_math(math));
     }
     for (name, loss, reference) in lovaszes::<C>(Activation::Sigmoid) {
         let loss = loss.on_sigmoid().with_math(math);
@@ -188,6 +216,13 @@ fn any_channels<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>)
         let loss = loss.on_probabilities().with_math(math);
         let entry = Entry::new(format!("Lovasz probabilities {name}"), Family::Lovasz, reference);
         visitor.visit_sorts(Entry { takes_probabilities: true, ..entry }, loss, loss.with_sort(Heap));
+    }
+    for (entry, loss) in histograms::<C>(Activation::Sigmoid) {
+        visitor.visit_tiled(&entry, loss.on_sigmoid().with_math(math));
+    }
+    for (entry, loss) in histograms::<C>(Activation::Probabilities) {
+        let entry = Entry { takes_probabilities: true, ..entry };
+        visitor.visit_tiled(&entry, loss.on_probabilities().with_math(math));
     }
 }
 
@@ -221,7 +256,7 @@ fn wide(values: &[f32]) -> Option<Vec<f64>> {
 fn cross_entropies<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let mut visit = |name: &str, loss: CrossEntropy<C>, reference: reference::CrossEntropy| {
         let entry = Entry::new(format!("CrossEntropy {name}"), Family::CrossEntropy, reference);
-        visitor.visit(&entry, loss.with_math(math));
+        visitor.visit_tiled(&entry, loss.with_math(math));
     };
     let (plain, weighted) = (CrossEntropy::new(), CrossEntropy::new().with_weights(weights()));
     let truth = reference::CrossEntropy::default();
@@ -249,7 +284,7 @@ fn cross_entropies<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<
 fn binary_cross_entropies<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let mut visit = |name: &str, loss: BinaryCrossEntropy<C>, reference: reference::BinaryCrossEntropy| {
         let entry = Entry::new(format!("BinaryCrossEntropy {name}"), Family::BinaryCrossEntropy, reference);
-        visitor.visit(&entry, loss.with_math(math));
+        visitor.visit_tiled(&entry, loss.with_math(math));
     };
     let (plain, truth) = (BinaryCrossEntropy::new(), reference::BinaryCrossEntropy::default());
     let weighted = plain.with_class_weights([0.5, 4.0]);
@@ -280,7 +315,7 @@ const GAMMAS: [f32; 7] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0];
 
 fn focals<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let mut visit = |name: &str, loss: Focal<C>, reference: reference::Focal| {
-        visitor.visit(&Entry::new(format!("Focal {name}"), Family::Focal, reference), loss.with_math(math));
+        visitor.visit_tiled(&Entry::new(format!("Focal {name}"), Family::Focal, reference), loss.with_math(math));
     };
     for gamma in GAMMAS {
         visit(&format!("gamma {gamma}"), Focal::new(gamma), reference::Focal::new(f64::from(gamma)));
@@ -447,6 +482,31 @@ fn lovaszes<const C: usize>(activation: Activation) -> Vec<(&'static str, Lovasz
     ]
 }
 
+/// Beside the exact loss, from which rounding keeps them within half a bin.
+fn histograms<const C: usize>(activation: Activation) -> Vec<(Entry, LovaszHistogram<C>)> {
+    let entry = |name: &str, reference: reference::Lovasz, weight: f32| {
+        let name = format!("LovaszHistogram {activation:?} {name}");
+        let mut entry = Entry::new(name, Family::Lovasz, reference);
+        entry.rounds = 0.5 / 255.0 * f64::from(weight);
+        entry
+    };
+    let truth = || reference::Lovasz::new(activation);
+    let all = reference::Lovasz {
+        classes: reference::Classes::All,
+        per_image: true,
+        weights: wide(&weights::<C>()),
+        ..truth()
+    };
+    let loss = LovaszHistogram::new();
+    vec![
+        (entry("present", truth(), 1.0), loss),
+        (
+            entry("all per image, weights", all, weights::<C>()[C - 1]),
+            loss.with_classes(Classes::All).per_image().with_weights(weights()),
+        ),
+    ]
+}
+
 fn minings<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let (plain, weighted) = (CrossEntropy::new(), CrossEntropy::new().with_weights(weights()));
     let (truth, rare) = (reference::CrossEntropy::default(), wide(&weights::<C>()));
@@ -460,7 +520,7 @@ fn minings<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
         };
         let mut entry = Entry::new(format!("Ohem {name}"), Family::CrossEntropy, reference);
         entry.selects = true;
-        visitor.visit(&entry, loss);
+        visitor.visit_tiled(&entry, loss);
     };
     let (plain, weighted) = (plain.with_math(math), weighted.with_math(math));
     let (pixels, fraction) = (MinKept::Pixels(5), MinKept::Fraction(0.0));
@@ -499,4 +559,19 @@ fn sums<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let truth = WeightedSum(vec![(0.5, lovasz_truth()), (0.5, entropy_truth()), (0.0, dice_truth)]);
     let entry = Entry::new("Sum of a sum, with weights below and at 0".into(), Family::Lovasz, truth);
     visitor.visit(&entry, Sum((-0.5, Sum((-1.0, lovasz), (-1.0, entropy))), (0.0, dice)));
+
+    let mining = Ohem::new(entropy).with_min_kept(MinKept::Pixels(5));
+    let same = Mining {
+        rule: Rule::Strict { thresh: f64::from(0.7_f32), min_kept: 5 },
+        loss: entropy_truth(),
+        surprise: entropy_truth(),
+        weights: vec![1.0; C],
+        per_image: false,
+    };
+    let dice_truth =
+        reference::Overlap { per_batch: true, ..reference::Overlap::new(reference::Index::Dice, Activation::Softmax) };
+    let truth = WeightedSum(vec![(1.0, Box::new(same)), (0.5, Box::new(dice_truth))]);
+    let mut entry = Entry::new("Sum of Ohem and Dice".into(), Family::Overlap, truth);
+    entry.selects = true;
+    visitor.visit_tiled(&entry, Sum((1.0, mining), (0.5, dice.per_batch())));
 }

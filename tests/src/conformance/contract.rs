@@ -15,7 +15,7 @@ pub struct Bits {
 }
 
 impl Bits {
-    fn new<const C: usize>(value: f32, grad: &[[f32; C]]) -> Self {
+    pub(super) fn new<const C: usize>(value: f32, grad: &[[f32; C]]) -> Self {
         Self { value: value.to_bits(), grad: bits(grad) }
     }
 

@@ -5,7 +5,7 @@ use super::contract::Bits;
 use super::samples::Sample;
 use crate::patterns::Scores;
 use crate::reference::central_difference;
-use crate::tolerance::tolerance;
+use crate::tolerance::{Family, tolerance};
 use std::fmt;
 
 /// A number of the library's beside the truth.
@@ -58,7 +58,8 @@ pub fn compare_value<const C: usize>(entry: &Entry, sample: &Sample<C>, found: &
     // Equal addends round alike: 64 of them err by as much as 2⁻²¹ of their sum.
     let repeats = matches!(sample.kind, Scores::Equal | Scores::Subnormal | Scores::Tied);
     let relative = bounds.relative + if repeats { 2.0_f64.powi(-21) } else { 0.0 };
-    let bound = relative * truth.abs().max(found.abs()) + bounds.absolute;
+    let relative = relative + if entry.family == Family::LovaszHinge { entry.rounds } else { 0.0 };
+    let bound = relative * truth.abs().max(found.abs()) + bounds.absolute + entry.rounds;
     Some(Comparison { what: format!("{} on {}", entry.name, sample.name), found, truth, bound })
 }
 
@@ -69,7 +70,7 @@ const LARGE: usize = 2000;
 /// The worst of some elements of the gradient beside central differences of the reference, on scores that all differ.
 #[must_use]
 pub fn compare_grad<const C: usize>(entry: &Entry, sample: &Sample<C>, found: &Bits) -> Option<Comparison> {
-    if !matches!(sample.kind, Scores::Ordinary | Scores::Probabilities) {
+    if !matches!(sample.kind, Scores::Ordinary | Scores::Probabilities) || entry.rounds > 0.0 {
         return None;
     }
     let scores = sample.wide_scores();

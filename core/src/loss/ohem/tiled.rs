@@ -83,13 +83,6 @@ struct Kept<const C: usize> {
 impl<const C: usize> Kept<C> {
     const NONE: Self = Self { total: Total::ZERO, counts: [0; C], background: 0 };
 
-    fn count(&mut self, labels: &[u32; LANES]) {
-        for label in labels.iter().filter(|label| **label != IGNORED) {
-            let count = self.counts.get_mut(*label as usize).unwrap_or(&mut self.background);
-            *count = count.wrapping_add(1);
-        }
-    }
-
     fn pixels(&self) -> f32 {
         self.counts.iter().fold(self.background, |sum, count| sum.wrapping_add(*count)) as f32
     }
@@ -125,12 +118,10 @@ impl<L> Ohem<L> {
         let (mut beyond, mut keys) = ([false; LANES], [0; LANES]);
         let thresh = self.thresh + 0.0;
         if self.goes_by_loss() {
-            for lane in 0..LANES {
-                if labels[lane] != IGNORED {
-                    let loss = self.loss.pixel(scores.map(|scores| scores[lane]), label::<C>(labels[lane]));
-                    keys[lane] = loss_key(loss);
-                    beyond[lane] = self.rule == Rule::LossThreshold && keys[lane] < loss_key(thresh);
-                }
+            for (channel, lane) in labels.iter().zip(0..).filter(|(channel, _)| **channel != IGNORED) {
+                let loss = self.loss.pixel(scores.map(|scores| scores[lane]), label::<C>(*channel));
+                keys[lane] = loss_key(loss);
+                beyond[lane] = self.rule == Rule::LossThreshold && keys[lane] < loss_key(thresh);
             }
         } else {
             let cut = probability_key(thresh, 1.0 - thresh);
@@ -154,27 +145,21 @@ impl<L> Ohem<L> {
     ) where
         L: PixelLoss<C>,
     {
-        let mut counted = *kept;
-        let range = 0..tile.pixels();
-        add_range::<false, C, L, S, [[f32; C]]>(
-            &self.loss,
-            tile,
-            range,
-            &mut kept.total,
-            0.0,
-            None,
-            |_, scores, labels| {
-                let hardness = self.hardness(scores, labels);
-                for lane in 0..LANES {
-                    let share = shares.of(&hardness, lane);
-                    if share <= 0.0 || (share >= 1.0) != whole {
-                        labels[lane] = IGNORED;
-                    }
+        let Kept { total, counts, background } = kept;
+        let mut mark = |_, scores: &[Lanes<LANES>; C], labels: &mut [u32; LANES]| {
+            let hardness = self.hardness(scores, labels);
+            for (label, lane) in labels.iter_mut().zip(0..) {
+                let share = shares.of(&hardness, lane);
+                if share <= 0.0 || (share >= 1.0) != whole {
+                    *label = IGNORED;
+                } else if *label != IGNORED {
+                    let count = counts.get_mut(*label as usize).unwrap_or(background);
+                    *count = count.wrapping_add(1);
                 }
-                counted.count(labels);
-            },
-        );
-        (kept.counts, kept.background) = (counted.counts, counted.background);
+            }
+        };
+        let range = 0..tile.pixels();
+        add_range::<false, C, L, S, [[f32; C]]>(&self.loss, tile, range, total, 0.0, None, &mut mark);
     }
 
     /// The rank of the key that is to be found, if it takes more than the threshold; from what was counted in the first pass.
