@@ -20,8 +20,8 @@ use core::fmt;
 /// threads or machines.
 ///
 /// Tiles of a multiple of 64 pixels, in order, give the bits of [`Loss::value`] and [`Loss::value_and_grad`], as does one tile.
-/// In another order, of other sizes, or merged, sums of floats are added otherwise: the loss differs by some 10⁻⁷ of its size,
-/// the gradient likewise. Losses without such sums (the histogram forms of Lovász) give the same bits in any order.
+/// In another order, of other sizes, or merged, sums of floats are added otherwise: the loss differs by up to 5·10⁻⁷ of its
+/// size (or of 1), the gradient by up to 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test tiled`). Losses without such sums (the histogram forms of Lovász) give the same bits in any order.
 ///
 /// The [contract](Loss#contract) of a loss holds. Implemented for every [`PixelLoss`](crate::PixelLoss),
 /// [`Overlap`](crate::Overlap), [`LovaszHistogram`](crate::LovaszHistogram),

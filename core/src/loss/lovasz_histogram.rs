@@ -365,7 +365,7 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
 /// ∂L/∂z_i = −s_i g where e > 0, else 0              g: the mean increment of the pixels of the bin of e
 /// ```
 ///
-/// With L* the exact loss of the same logits, **|L − L\*| ≤ (1 + L\*) / 2m** as long as no error exceeds 254: the extension is
+/// With L* the exact loss of the same logits, **|L − L\*| ≤ (1 + L\*) / 2m** as long as no error exceeds 255: the extension is
 /// monotone and subadditive, and that of (1 + e)/2m is (1 + L\*)/2m. Larger errors count as the largest bin.
 /// Neither loss nor gradient depends on the order of pixels or tiles, in any bit.
 ///
