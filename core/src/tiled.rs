@@ -16,12 +16,17 @@ use core::fmt;
 /// A tile is any set of pixels, each of which is in one tile; the tiles together are what the loss takes as one image, also
 /// where it would else go by image. The gradients of several images add up; for the mean of `n` images, `scale` is 1/n.
 ///
+/// An image that is in memory needs no tiles to do without a second buffer:
+/// [`value_and_grad_in_place`](Self::value_and_grad_in_place).
+///
 /// What is kept of the tiles is [`Tiles`], which is `Copy` and can be [merged](Tiles::merge): tiles may come from several
 /// threads or machines.
 ///
 /// Tiles of a multiple of 64 pixels, in order, give the bits of [`Loss::value`] and [`Loss::value_and_grad`], as does one tile.
 /// In another order, of other sizes, or merged, sums of floats are added otherwise: the loss differs by up to 5·10⁻⁷ of its
-/// size (or of 1), the gradient by up to 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test tiled`). Losses without such sums (the histogram forms of Lovász) give the same bits in any order.
+/// size (or of 1), the gradient by up to 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test
+/// tiled`). Losses without such sums, the histogram forms of Lovász, give the same bits in any order. Where pixels tie for the
+/// last place, [`Ohem`](crate::Ohem) shares it among them, and does not choose by their order.
 ///
 /// The [contract](Loss#contract) of a loss holds. Implemented for every [`PixelLoss`](crate::PixelLoss),
 /// [`Overlap`](crate::Overlap), [`LovaszHistogram`](crate::LovaszHistogram),
@@ -174,6 +179,39 @@ pub trait Tiled<const C: usize>: Loss<C> {
         let gradient = self.gradient(tiles.settled(scale)?, scale);
         run_in_place(scores, labels, gradient);
         Ok(())
+    }
+
+    /// The loss of an image that is in memory, and its gradient in place of the scores: one buffer where
+    /// [`Loss::value_and_grad`] takes two. What `tiles` holds on entry does not matter.
+    ///
+    /// ```
+    /// use scarce::{CrossEntropy, Labels, Tiled, Tiles};
+    ///
+    /// let mut scores = [[2.0, 0.0], [0.0, 1.0]];
+    /// let loss = CrossEntropy::new().value_and_grad_in_place(&mut scores, Labels::new(&[0, 0]), &mut Tiles::new())?;
+    /// assert!(loss > 0.7 && scores[1][0] < 0.0 && scores[1][1] > 0.0);
+    /// # Ok::<(), scarce::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe), and those of [`Batch::new`].
+    fn value_and_grad_in_place<G: ScoresMut<C> + ?Sized>(
+        &self,
+        scores: &mut G,
+        labels: Labels<'_>,
+        tiles: &mut Tiles<C, Self>,
+    ) -> Result<f32, Error> {
+        let batch = Batch::new(&*scores, labels)?;
+        self.check(&batch)?;
+        *tiles = Tiles::new();
+        let loss = loop {
+            self.observe(tiles, &batch)?;
+            if let Some(loss) = self.settle(tiles)? {
+                break loss;
+            }
+        };
+        run_in_place(scores, labels, self.gradient(&tiles.sums, 1.0));
+        Ok(loss)
     }
 }
 

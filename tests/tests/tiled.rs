@@ -66,6 +66,8 @@ impl<const C: usize> Visitor<C> for Tilings<C> {
                     assert!(found == whole, "{what}, {tiling:?}, {sink:?}: other bits than as a whole");
                 }
             }
+            let found = tiling::in_place(&loss, sample).expect("valid");
+            assert!(found == whole, "{what}: other bits in place");
             // Of scores this large nothing is left but rounding.
             if sample.kind == Scores::Enormous {
                 continue;

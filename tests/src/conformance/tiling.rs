@@ -137,6 +137,21 @@ pub fn evaluate<const C: usize, L: Tiled<C>>(
     Ok((Bits::new(value, &grad), passes))
 }
 
+/// The loss of a sample, taken for one image, and its gradient in place of the scores.
+///
+/// # Errors
+/// What the library says.
+pub fn in_place<const C: usize, L: Tiled<C>>(loss: &L, sample: &Sample<C>) -> Result<Bits, Error> {
+    let (mut scores, mut tiles) = (sample.rows.clone(), Tiles::new());
+    let value = loss.value_and_grad_in_place(scores.as_mut_slice(), sample.library_labels(), &mut tiles)?;
+    // What is left of one image does not matter to the next.
+    let mut again = sample.rows.clone();
+    let same = loss.value_and_grad_in_place(again.as_mut_slice(), sample.library_labels(), &mut tiles)?;
+    let bits = Bits::new(value, &scores);
+    assert_eq!(bits, Bits::new(same, &again));
+    Ok(bits)
+}
+
 fn labels<'a, const C: usize>(sample: &'a Sample<C>, tile: &Range<usize>) -> Labels<'a> {
     let labels = Labels::new(&sample.labels[tile.clone()]);
     sample.ignore.map_or(labels, |ignore| labels.ignoring(ignore))
