@@ -85,6 +85,10 @@ pub trait ScoresMut<const C: usize>: Scores<C> {
     #[doc(hidden)]
     fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]);
 
+    /// The bits of one element; 0 outside.
+    #[doc(hidden)]
+    fn bits(&self, pixel: usize, channel: usize) -> u32;
+
     /// Changes one channel of a range, given the place in it and what is there.
     #[doc(hidden)]
     fn fill_channel(&mut self, range: Range<usize>, channel: usize, value: impl FnMut(usize, f32) -> f32);
@@ -215,6 +219,11 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
     }
 
     #[inline(always)]
+    fn bits(&self, pixel: usize, channel: usize) -> u32 {
+        self.get(pixel).and_then(|row| row.get(channel)).map_or(0, |element| element.to_bits())
+    }
+
+    #[inline(always)]
     fn fill_channel(&mut self, range: Range<usize>, channel: usize, mut value: impl FnMut(usize, f32) -> f32) {
         for (row, place) in self.get_mut(range).unwrap_or_default().iter_mut().zip(0..) {
             if let Some(element) = row.get_mut(channel) {
@@ -295,6 +304,11 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     #[inline(always)]
     fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
         self.as_slice().read_channel(range, channel, bits);
+    }
+
+    #[inline(always)]
+    fn bits(&self, pixel: usize, channel: usize) -> u32 {
+        self.as_slice().bits(pixel, channel)
     }
 
     #[inline(always)]
@@ -606,6 +620,12 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
                 *bits = element.to_bits();
             }
         });
+    }
+
+    #[inline(always)]
+    fn bits(&self, pixel: usize, channel: usize) -> u32 {
+        let (image, place) = self.planar.locate(pixel);
+        self.data.get(self.planar.element(image, channel, place)).map_or(0, |element| element.to_bits())
     }
 
     #[inline(always)]
