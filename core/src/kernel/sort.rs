@@ -53,17 +53,17 @@ pub trait Sort: sealed::Sealed + Copy + 'static {
     ) -> Increments<'a>;
 }
 
-/// The errors of pixels, as the bits of floats.
+/// The errors of pixels.
 #[doc(hidden)]
 pub trait Errors {
     /// How many there are.
     fn pixels(&self) -> usize;
 
-    /// Copies them, in order of pixels.
-    fn read(&self, errors: &mut [u32]);
+    /// The word that is made of each, in order of pixels.
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32);
 
     /// That of one pixel.
-    fn of(&self, pixel: usize) -> u32;
+    fn of(&self, pixel: usize) -> f32;
 }
 
 impl Errors for &[u32] {
@@ -72,15 +72,15 @@ impl Errors for &[u32] {
     }
 
     #[inline(always)]
-    fn read(&self, errors: &mut [u32]) {
-        for (to, from) in errors.iter_mut().zip(*self) {
-            *to = *from;
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        for (slot, error) in words.iter_mut().zip(*self) {
+            *slot = word(f32::from_bits(*error));
         }
     }
 
     #[inline(always)]
-    fn of(&self, pixel: usize) -> u32 {
-        self.get(pixel).copied().unwrap_or_default()
+    fn of(&self, pixel: usize) -> f32 {
+        self.get(pixel).map_or(0.0, |error| f32::from_bits(*error))
     }
 }
 
@@ -144,7 +144,7 @@ pub trait Key {
     const NO_PART: f32;
 
     /// The larger, the earlier.
-    fn of(error: u32) -> u32;
+    fn of(error: f32) -> u32;
 }
 
 /// The error itself, a finite number.
@@ -157,8 +157,8 @@ impl Key for Whole {
     const NO_PART: f32 = f32::NEG_INFINITY;
 
     #[inline(always)]
-    fn of(error: u32) -> u32 {
-        key(f32::from_bits(error))
+    fn of(error: f32) -> u32 {
+        key(error)
     }
 }
 
@@ -173,10 +173,10 @@ impl Key for Fraction {
     const NO_PART: f32 = -1.0;
 
     #[inline(always)]
-    fn of(error: u32) -> u32 {
+    fn of(error: f32) -> u32 {
         const STEPS: f32 = 16_777_214.0;
         const LARGEST: i32 = (1 << 24) - 1;
-        let steps = (f32::from_bits(error) * STEPS + 1.0) as i32;
+        let steps = (error * STEPS + 1.0) as i32;
         steps.clamp(0, LARGEST).cast_unsigned()
     }
 }
@@ -235,8 +235,8 @@ impl Sort for Radix {
     }
 }
 
-/// The increments, in `order`. What sorts in it and in `swap` knows the errors as it begins, and where their keys do not fit
-/// beside pixels looks them up.
+/// The increments, in `order`. What sorts has the keys in it or in `swap` as it begins, and looks them up again where they do
+/// not fit beside pixels.
 #[inline(always)]
 fn increments_by_digits<K: Key>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
@@ -253,21 +253,38 @@ fn increments_by_digits<K: Key>(
         && let Some((low, high)) = counters.split_first_chunk_mut()
         && let Some(high) = high.as_chunks_mut().0.first_chunk_mut()
     {
-        errors.read(order);
-        return by_two_digits::<K>(foreground, order, swap, low, high);
+        errors.read(order, K::of);
+        return by_two_digits(foreground, order, swap, low, high);
     }
     let Some(counters) = counters.first_chunk_mut() else { return };
-    if K::BITS == 24 && pixels <= FEW {
-        errors.read(swap);
-        return by_bytes::<K, true>(foreground, floor, |_| 0, order, swap, counters);
+    let key_of = |pixel: usize| K::of(errors.of(pixel));
+    if pixels > FEW {
+        errors.read(begin::<K, false>(order, swap).0, K::of);
+        // Compiled once, whatever holds the errors.
+        let key_of: &dyn Fn(usize) -> u32 = &key_of;
+        by_bytes::<K, false>(foreground, floor, key_of, order, swap, counters);
+    } else {
+        errors.read(begin::<K, true>(order, swap).0, K::of);
+        if K::BITS == 24 {
+            by_bytes::<K, true>(foreground, floor, |_| 0, order, swap, counters);
+        } else {
+            by_bytes::<K, true>(foreground, floor, key_of, order, swap, counters);
+        }
     }
-    errors.read(if passes::<K>(pixels) % 2 == 0 { &mut *swap } else { &mut *order });
-    by_bytes::<K, false>(foreground, floor, |pixel| K::of(errors.of(pixel)), order, swap, counters);
 }
 
-/// How many digits of eight bits are sorted by: up to [`FEW`] pixels not by the last.
-const fn passes<K: Key>(pixels: usize) -> u32 {
-    if pixels <= FEW { K::BITS / 8 - 1 } else { K::BITS / 8 }
+/// How many digits of eight bits [`by_bytes`] sorts by.
+const fn passes<K: Key, const PACKED: bool>() -> u32 {
+    K::BITS / 8 - PACKED as u32
+}
+
+/// What of `order` and `swap` holds the keys as [`by_bytes`] begins, so that in the end `order` holds the increments; and the
+/// other one.
+const fn begin<'a, K: Key, const PACKED: bool>(
+    order: &'a mut [u32],
+    swap: &'a mut [u32],
+) -> (&'a mut [u32], &'a mut [u32]) {
+    if passes::<K, PACKED>().is_multiple_of(2) { (swap, order) } else { (order, swap) }
 }
 
 /// Starts of the digits' places, the largest digit first, in place of their counts.
@@ -285,11 +302,11 @@ fn bump(counter: &mut u32, addend: u32) -> u32 {
     core::mem::replace(counter, counter.wrapping_add(addend))
 }
 
-/// Stable counting passes over digits of eight bits, the lowest first. Begins with the errors, in `swap` if there is an even
-/// number of [`passes`], else in `order`; ends with the increments in `order`.
+/// Stable counting passes over digits of eight bits, the lowest first. Begins with the keys where [`begin`] says; ends with the
+/// increments in `order`.
 ///
-/// `PACKED`, the records are what is left of 24 bits of key above, and the pixel below: a record is read and written in one
-/// piece, where pixels alone need their key looked up in each pass.
+/// `PACKED`, for up to [`FEW`] pixels, the last digit is not sorted by, and the records are the first 16 bits of the key, and the pixel below: a record is read and written in one piece, where
+/// pixels alone need their key looked up in each pass, and those of 32 bits in one.
 #[inline(never)]
 fn by_bytes<K: Key, const PACKED: bool>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
@@ -299,11 +316,11 @@ fn by_bytes<K: Key, const PACKED: bool>(
     swap: &mut [u32],
     counters: &mut [u32; DIGITS],
 ) {
-    let passes = passes::<K>(order.len());
-    let (mut to, mut from) = if passes % 2 == 0 { (swap, order) } else { (order, swap) };
+    let (mut to, mut from) = begin::<K, PACKED>(order, swap);
     let pixel_of = |record: u32| if PACKED { record & LOW } else { record };
     let digit_of = |record: u32, shift: u32| {
-        let key = if PACKED { record >> 8 } else { key_of(record as usize) };
+        let is_packed = PACKED && (K::BITS == 24 || shift.wrapping_add(16) >= K::BITS);
+        let key = if is_packed { record >> (32 - K::BITS) } else { key_of(pixel_of(record) as usize) };
         ((key >> shift) & 255) as usize
     };
 
@@ -312,9 +329,7 @@ fn by_bytes<K: Key, const PACKED: bool>(
     if PACKED {
         core::mem::swap(&mut from, &mut to);
         counters.fill(0);
-        for kept in from.iter_mut() {
-            let key = K::of(*kept);
-            *kept = key;
+        for &key in from.iter() {
             if key >= floor {
                 bump(&mut counters[(key & 255) as usize], 1);
                 sorted = sorted.wrapping_add(1);
@@ -326,15 +341,15 @@ fn by_bytes<K: Key, const PACKED: bool>(
             if key >= floor {
                 let place = bump(&mut counters[(key & 255) as usize], 1);
                 if let Some(slot) = to.get_mut(place as usize) {
-                    *slot = (key & !255) << 8 | pixel;
+                    *slot = key >> (K::BITS - 16) << 16 | pixel;
                 }
             }
         }
         shift = 8;
     } else {
-        sorted = select::<K>(to, floor, |_, pixel| pixel);
+        sorted = select(to, floor, |_, pixel| pixel);
     }
-    while shift < 8 * passes {
+    while shift < 8 * const { passes::<K, PACKED>() } {
         core::mem::swap(&mut from, &mut to);
         let from = from.get(..sorted).unwrap_or_default();
         counters.fill(0);
@@ -352,21 +367,21 @@ fn by_bytes<K: Key, const PACKED: bool>(
     }
     let (from, increments) = (to.get(..sorted).unwrap_or_default(), from);
     increments.fill(0);
-    if increments.len() <= FEW {
+    if PACKED {
         rank_by_last_digit(foreground, from, |record| digit_of(record, shift), pixel_of, counters, increments);
     } else {
         scan(foreground, from, increments);
     }
 }
 
-/// In place of errors, records of those whose keys are at least `floor`; returns how many they are.
+/// In place of keys, records of those that are at least `floor`; returns how many they are.
 #[inline(always)]
-fn select<K: Key>(errors: &mut [u32], floor: u32, record: impl Fn(u32, u32) -> u32) -> usize {
+fn select(keys: &mut [u32], floor: u32, record: impl Fn(u32, u32) -> u32) -> usize {
     let mut selected = 0_usize;
-    for pixel in 0..errors.len() {
-        let key = K::of(errors.get(pixel).copied().unwrap_or_default());
+    for pixel in 0..keys.len() {
+        let key = keys.get(pixel).copied().unwrap_or_default();
         if key >= floor
-            && let Some(slot) = errors.get_mut(selected)
+            && let Some(slot) = keys.get_mut(selected)
         {
             *slot = record(key, pixel as u32);
             selected = selected.wrapping_add(1);
@@ -434,14 +449,14 @@ const FEW_FOR_WIDE: usize = 12_031;
 const PIXEL: u32 = 32 - WIDE;
 
 /// As [`by_bytes`], by two digits of twelve bits, whose 48 KiB of counters scratch has room for from 12 032 pixels on. Begins
-/// with the errors in `order`.
+/// with the keys in `order`.
 ///
 /// Pixels go in blocks: what can be vectorised by itself, and counters bumped in one loop, pixels written in another. One
 /// loop that does both was up to four times as slow on some machines. Keys are computed once and kept where the increments
 /// will be: the conversion of a float took a tenth of the sort each time. All are sorted, also those that cannot matter: to
 /// skip them is a branch that is mispredicted.
 #[inline(never)]
-fn by_two_digits<K: Key>(
+fn by_two_digits(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     order: &mut [u32],
     swap: &mut [u32],
@@ -456,15 +471,10 @@ fn by_two_digits<K: Key>(
     low.fill(0);
     high.fill([0; 2]);
     let mut pixel = 0_usize;
-    for kept in order.chunks_mut(BLOCK) {
-        for key in kept.iter_mut() {
-            *key = K::of(*key);
-        }
-        for key in kept {
-            bump(&mut low[digit(*key)], 1);
-            bump(&mut high[digit(*key >> WIDE)][usize::from((foreground.contains)(pixel))], 1);
-            pixel = pixel.wrapping_add(1);
-        }
+    for key in order.iter() {
+        bump(&mut low[digit(*key)], 1);
+        bump(&mut high[digit(*key >> WIDE)][usize::from((foreground.contains)(pixel))], 1);
+        pixel = pixel.wrapping_add(1);
     }
     places(low);
     let mut before = [0_u32; 2];
@@ -539,13 +549,13 @@ impl Sort for Heap {
         scratch: &'a mut [u32],
     ) -> Increments<'a> {
         let (order, increments) = scratch.split_at_mut_checked(errors.pixels()).unwrap_or_default();
-        let sorted = in_place::<K>(errors, floor, order);
         if order.len() <= FEW {
+            let sorted = in_place::<K>(errors, floor, order);
             return Increments::ByRank(rank(foreground, order, sorted));
         }
         let increments = increments.get_mut(..order.len()).unwrap_or_default();
-        increments.fill(0);
-        scan(foreground, order.get(..sorted).unwrap_or_default(), increments);
+        errors.read(increments, f32::to_bits);
+        Self::increments::<K>(foreground, floor, increments, order, &mut []);
         Increments::ByPixel(increments, order)
     }
 }
@@ -556,8 +566,8 @@ impl Sort for Heap {
 #[inline(always)]
 fn in_place<K: Key>(errors: &impl Errors, floor: u32, order: &mut [u32]) -> usize {
     let above = if order.len() <= FEW { !LOW } else { 0 };
-    errors.read(order);
-    let sorted = select::<K>(order, floor, |key, pixel| !(key >> (K::BITS - 16)) << 16 & above | pixel);
+    errors.read(order, K::of);
+    let sorted = select(order, floor, |key, pixel| !(key >> (K::BITS - 16)) << 16 & above | pixel);
     by_heap(order.get_mut(..sorted).unwrap_or_default(), above, &|pixel| K::of(errors.of(pixel)));
     sorted
 }

@@ -200,7 +200,7 @@ fn extension<R: Sort, K: Key>(
     if foreground.count == 0 {
         let mut first = First::new(least);
         for (error, pixel) in errors.iter().zip(0..) {
-            first.see::<K>(pixel, *error);
+            first.see::<K>(pixel, f32::from_bits(*error));
         }
         order.fill(0);
         if let Some(slot) = first.pixel.and_then(|first| order.get_mut(first)) {
@@ -232,7 +232,7 @@ fn write_extension<const C: usize, R: Sort, K: Key>(
     if foreground.count == 0 {
         let (mut first, mut total) = (First::new(least), 0.0);
         channel.change(|pixel, error| {
-            first.see::<K>(pixel, error.to_bits());
+            first.see::<K>(pixel, error);
             error
         });
         channel.change(|pixel, error| {
@@ -246,27 +246,40 @@ fn write_extension<const C: usize, R: Sort, K: Key>(
     }
     match R::increments_of::<K>(foreground, least, &*channel, scratch) {
         Increments::ByPixel(increments, errors) => {
-            channel.read(errors);
+            let mut in_order = increments.iter().map(|bits| f32::from_bits(*bits));
+            let mut next = || in_order.next().unwrap_or(0.0);
+            if LANES == 1 {
+                return weigh_each(channel, |_| next(), loss, slope);
+            }
+            channel.read(errors, f32::to_bits);
             let total = weigh(errors, increments, loss);
-            let mut increments = increments.iter();
-            channel.change(|_, error| increments.next().map_or(0.0, |bits| slope(error, f32::from_bits(*bits))));
+            channel.change(|_, error| slope(error, next()));
             total
         }
-        Increments::ByRank(ranks) => {
-            let (mut total, mut block) = (Total::ZERO, BlockSum::ZERO);
-            channel.change(|pixel, error| {
-                let place = pixel % BLOCK;
-                if place == 0 {
-                    total.add(core::mem::replace(&mut block, BlockSum::ZERO).get());
-                }
-                let increment = ranks.increment(foreground, pixel);
-                block.add(place, &[loss(error) * increment.abs()]);
-                slope(error, increment)
-            });
-            total.add(block.get());
-            total.get()
-        }
+        Increments::ByRank(ranks) => weigh_each(channel, |pixel| ranks.increment(foreground, pixel), loss, slope),
     }
+}
+
+/// As [`weigh`], of errors in a channel of the gradient, in place of which slopes are left.
+#[inline(always)]
+fn weigh_each<const C: usize>(
+    channel: &mut Channel<'_, C, impl ScoresMut<C> + ?Sized>,
+    mut increment: impl FnMut(usize) -> f32,
+    loss: impl Fn(f32) -> f32,
+    slope: impl Fn(f32, f32) -> f32,
+) -> f32 {
+    let (mut total, mut block) = (Total::ZERO, BlockSum::ZERO);
+    channel.change(|pixel, error| {
+        let place = pixel % BLOCK;
+        if place == 0 {
+            total.add(core::mem::replace(&mut block, BlockSum::ZERO).get());
+        }
+        let increment = increment(pixel);
+        block.add(place, &[loss(error) * increment.abs()]);
+        slope(error, increment)
+    });
+    total.add(block.get());
+    total.get()
 }
 
 /// The pixel of the largest key, of several the first, whose increment without foreground is 1 and the others' 0; none if all
@@ -282,7 +295,7 @@ impl First {
     }
 
     #[inline(always)]
-    fn see<K: Key>(&mut self, pixel: usize, error: u32) {
+    fn see<K: Key>(&mut self, pixel: usize, error: f32) {
         let key = K::of(error);
         if key > self.key || (key == self.key && self.pixel.is_none()) {
             *self = Self { pixel: Some(pixel), key };
@@ -310,13 +323,13 @@ impl<const C: usize, G: ScoresMut<C> + ?Sized> Errors for Channel<'_, C, G> {
     }
 
     #[inline(always)]
-    fn read(&self, errors: &mut [u32]) {
-        self.grad.read_channel(self.range.clone(), self.class, errors);
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        self.grad.read_channel(self.range.clone(), self.class, words, word);
     }
 
     #[inline(always)]
-    fn of(&self, pixel: usize) -> u32 {
-        self.grad.bits(self.range.start.wrapping_add(pixel), self.class)
+    fn of(&self, pixel: usize) -> f32 {
+        self.grad.element(self.range.start.wrapping_add(pixel), self.class)
     }
 }
 
@@ -382,7 +395,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             fill(sorting.errors);
             let contains = batch.labels_of(range.clone()).are::<C>(class);
             let least = sorting.errors.iter().zip(0..).filter(|(_, place)| contains(*place));
-            let least = least.map(|(error, _)| Fraction::of(*error)).fold(u32::MAX, u32::min);
+            let least = least.map(|(error, _)| Fraction::of(f32::from_bits(*error))).fold(u32::MAX, u32::min);
             let least = if count == 0 { 1 } else { least };
             let loss = extension::<R, Fraction>(sorting, Foreground { count, contains }, least, fill, |error| error);
             total += weight * loss;
@@ -472,7 +485,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
                 continue;
             }
             let contains = batch.labels_of(range.clone()).are::<C>(class);
-            let least = if count == 0 { 1 } else { Fraction::of(least.to_bits()) };
+            let least = if count == 0 { 1 } else { Fraction::of(least) };
             let factor = scale / number * weight;
             total += weight
                 * write_extension::<C, R, Fraction>(
@@ -629,7 +642,7 @@ fn through_softmax<M: Math, const C: usize, const L: usize>(
         }
     }
     if let ([most], 1) = (most.as_slice(), L) {
-        return through_softmax_of_one(*most as usize, &probabilities, tile);
+        return through_softmax_of_one(*most as usize, &mut probabilities, tile);
     }
     for ((tile, probabilities), class) in tile.iter_mut().zip(&probabilities).zip(0_u32..) {
         for lane in 0..L {
@@ -645,14 +658,13 @@ fn through_softmax<M: Math, const C: usize, const L: usize>(
 #[inline(always)]
 fn through_softmax_of_one<const C: usize, const L: usize>(
     most: usize,
-    probabilities: &[Lanes<L>; C],
+    others: &mut [Lanes<L>; C],
     tile: &mut [Lanes<L>; C],
 ) {
-    let mut others = *probabilities;
     let take = |tile: &mut [Lanes<L>; C]| tile.get_mut(most).map_or([0.0; L], |of| core::mem::replace(of, [0.0; L]));
-    let (largest, probability) = (take(tile), take(&mut others));
+    let (largest, probability) = (take(tile), take(others));
     let total = |tile: &[Lanes<L>; C]| tile.as_flattened().iter().fold(0.0, |sum, value| sum + value);
-    let (shared, rest) = (total(tile), total(&others));
+    let (shared, rest) = (total(tile), total(others));
     let (addends, others) = (tile.as_flattened_mut(), others.as_flattened());
     let ([largest, ..], [probability, ..]) = (largest.as_slice(), probability.as_slice()) else { return };
     for (addend, other) in addends.iter_mut().zip(others) {
@@ -765,7 +777,8 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         let ([count], _) = batch.counts_of(range.clone());
         let contains = batch.labels_of(range.clone()).are::<1>(0);
         let least = buffers.sorting.errors.iter().zip(0..).filter(|(_, place)| contains(*place));
-        let least = self.least(least.map(|(error, _)| Whole::of(*error)).fold(u32::MAX, u32::min), count);
+        let least =
+            self.least(least.map(|(error, _)| Whole::of(f32::from_bits(*error))).fold(u32::MAX, u32::min), count);
         let foreground = Foreground { count, contains };
         let loss = extension::<R, Whole>(&mut buffers.sorting, foreground, least, fill, |error| self.bent(error));
         if let Some(grad) = grad {
@@ -796,7 +809,7 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         channel.change(|pixel, _| {
             let error = Self::error_of(samples.next().flatten());
             if contains(pixel) {
-                least = least.min(Whole::of(error.to_bits()));
+                least = least.min(Whole::of(error));
             }
             error
         });
@@ -819,7 +832,7 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
     /// The smallest key that can matter, given the smallest of the foreground.
     fn least(&self, least: u32, count: u32) -> u32 {
         // Without elu an error ≤ 0 has neither loss nor slope.
-        let floor = Whole::of(if self.elu { f32::MIN } else { 0.0 }.to_bits());
+        let floor = Whole::of(if self.elu { f32::MIN } else { 0.0 });
         if count == 0 { floor } else { least.max(floor) }
     }
 
