@@ -74,7 +74,7 @@ pub use loss::pixel::{PixelLoss, Reduction};
 pub use loss::pixel_contrast::{Contrast, PixelContrast, Within};
 pub use loss::semantic_encoding::SemanticEncoding;
 pub use loss::sum::Sum;
-pub use loss::{Loss, Scratch, scratch_len};
+pub use loss::{Loss, Scratch, scratch_len, scratch_len_to_write};
 #[cfg(feature = "micromath")]
 pub use math::Micro;
 pub use math::{Fast, Fixed, Libm, Math};

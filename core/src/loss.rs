@@ -25,12 +25,13 @@ pub(crate) mod sum;
 /// * Ignored pixels are never read, and their gradient is exactly 0: [`value_and_grad`](Self::value_and_grad) sets it so,
 ///   [`add_grad`](Self::add_grad) leaves them untouched.
 /// * Without a valid pixel the loss is `Ok(0.0)` and the gradient 0.
-/// * What scratch holds on entry is irrelevant; words past [`scratch_len`](Self::scratch_len) are not touched.
+/// * What scratch holds on entry is irrelevant; words past [`scratch_len`](Self::scratch_len) are not touched, by
+///   [`value_and_grad`](Self::value_and_grad) none past [`scratch_len_to_write`](Self::scratch_len_to_write).
 /// * A label that is neither a class nor ignored, and a NaN or infinite score of a valid pixel, are errors, for every loss
 ///   alike; [`Batch::new`] finds them.
 /// * Equal inputs give equal bits on every target and in both layouts, for a given [`Math`](crate::Math).
 /// * [`value`](Self::value) has the bits that the gradient's methods return.
-/// * `scratch_len` may change in a minor release.
+/// * `scratch_len` and `scratch_len_to_write` may change in a minor release.
 ///
 /// A loss of one's own implements [`PixelLoss`](crate::PixelLoss), not this trait, whose required methods are hidden and may
 /// change in any release.
@@ -54,8 +55,11 @@ pub(crate) mod sum;
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is no loss over {C} channels")]
 pub trait Loss<const C: usize> {
-    /// How much scratch the loss needs.
+    /// How much scratch the loss needs, whatever its method.
     const SCRATCH: Scratch = Scratch::NONE;
+
+    /// How much scratch [`value_and_grad`](Self::value_and_grad) needs.
+    const SCRATCH_TO_WRITE: Scratch = Self::SCRATCH;
 
     /// Whether writing the gradient is much faster than adding to it.
     #[doc(hidden)]
@@ -86,6 +90,12 @@ pub trait Loss<const C: usize> {
     /// Words of scratch that a batch of this many pixels needs; at compile time: [`scratch_len`](crate::scratch_len).
     fn scratch_len(&self, pixels: usize) -> usize {
         Self::SCRATCH.words(pixels)
+    }
+
+    /// As [`scratch_len`](Self::scratch_len), for [`value_and_grad`](Self::value_and_grad) alone, which may need less; at
+    /// compile time: [`scratch_len_to_write`](crate::scratch_len_to_write).
+    fn scratch_len_to_write(&self, pixels: usize) -> usize {
+        Self::SCRATCH_TO_WRITE.words(pixels)
     }
 
     /// The loss.
@@ -131,19 +141,23 @@ pub trait Loss<const C: usize> {
     ) -> Result<f32, Error> {
         self.check(batch)?;
         check_grad(grad, batch.pixels())?;
-        let scratch = lend(Self::SCRATCH, batch.pixels(), scratch)?;
+        let scratch = lend(Self::SCRATCH_TO_WRITE, batch.pixels(), scratch)?;
         Ok(self.accumulate::<true, _, _>(batch, 1.0, grad, scratch))
     }
 }
 
-/// How many words of 32 bits a loss needs as scratch: a fixed number and a number a pixel.
+/// How many words of 32 bits a loss needs as scratch: a fixed number and a number a pixel, and maybe more of both beyond some
+/// number of pixels.
 ///
 /// Words, since indices fit them natively and floats by their bits, and since two losses of different kinds can share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scratch {
-    fixed: usize,
-    per_pixel: usize,
+    /// Fixed words, and words a pixel.
+    few: [usize; 2],
+    /// The same for more than `most` pixels; neither is less.
+    many: [usize; 2],
+    most: usize,
 }
 
 impl Scratch {
@@ -153,33 +167,43 @@ impl Scratch {
     /// `fixed` words, and `per_pixel` words for each pixel.
     #[must_use]
     pub const fn new(fixed: usize, per_pixel: usize) -> Self {
-        Self { fixed, per_pixel }
+        Self { few: [fixed, per_pixel], many: [fixed, per_pixel], most: usize::MAX }
+    }
+
+    /// `more` for a batch of more than so many pixels.
+    #[must_use]
+    pub const fn and_beyond(self, pixels: usize, more: Self) -> Self {
+        Self { few: self.few, ..self.and(Self { few: [0; 2], most: pixels, ..more }) }
     }
 
     /// Words for this many pixels; `usize::MAX`, which no buffer has, instead of an overflow.
     #[must_use]
     pub const fn words(self, pixels: usize) -> usize {
-        self.per_pixel.saturating_mul(pixels).saturating_add(self.fixed)
+        let [fixed, per_pixel] = if pixels <= self.most { self.few } else { self.many };
+        per_pixel.saturating_mul(pixels).saturating_add(fixed)
     }
 
     /// Enough for either of two: what they need if they run one after the other.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
-        Self { fixed: max(self.fixed, other.fixed), per_pixel: max(self.per_pixel, other.per_pixel) }
+        let most = if self.most < other.most { self.most } else { other.most };
+        Self { few: max(self.few, other.few), many: max(self.many, other.many), most }
     }
 
     /// Enough for both of two at the same time.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self {
-            fixed: self.fixed.saturating_add(other.fixed),
-            per_pixel: self.per_pixel.saturating_add(other.per_pixel),
-        }
+        let most = if self.most < other.most { self.most } else { other.most };
+        Self { few: sum(self.few, other.few), many: sum(self.many, other.many), most }
     }
 }
 
-const fn max(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
+const fn max([a, b]: [usize; 2], [c, d]: [usize; 2]) -> [usize; 2] {
+    [if a > c { a } else { c }, if b > d { b } else { d }]
+}
+
+const fn sum([a, b]: [usize; 2], [c, d]: [usize; 2]) -> [usize; 2] {
+    [a.saturating_add(c), b.saturating_add(d)]
 }
 
 /// Words of scratch that loss `L` over `C` channels needs for a batch of this many pixels, at compile time.
@@ -194,6 +218,20 @@ const fn max(a: usize, b: usize) -> usize {
 #[must_use]
 pub const fn scratch_len<const C: usize, L: Loss<C>>(pixels: usize) -> usize {
     L::SCRATCH.words(pixels)
+}
+
+/// As [`scratch_len`], for [`Loss::value_and_grad`] alone.
+///
+/// ```
+/// use scarce::{Heap, Lovasz, Softmax, scratch_len, scratch_len_to_write};
+///
+/// type Gentle = Lovasz<4, Softmax, Heap>;
+/// const _: () = assert!(scratch_len_to_write::<4, Gentle>(64 * 64) == 64 * 64);
+/// const _: () = assert!(scratch_len::<4, Gentle>(64 * 64) == 3 * 64 * 64);
+/// ```
+#[must_use]
+pub const fn scratch_len_to_write<const C: usize, L: Loss<C>>(pixels: usize) -> usize {
+    L::SCRATCH_TO_WRITE.words(pixels)
 }
 
 /// The words of scratch that are asked for, and none past them.

@@ -81,9 +81,13 @@ pub trait ScoresMut<const C: usize>: Scores<C> {
     #[doc(hidden)]
     fn add<const L: usize>(&mut self, start: usize, tile: &[[f32; L]; C], labels: &[u32; L]);
 
-    /// The bits of one channel of a range.
+    /// Reads one channel of a range.
     #[doc(hidden)]
-    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]);
+    fn read_channel(&self, range: Range<usize>, channel: usize, words: &mut [u32], word: impl Fn(f32) -> u32);
+
+    /// One element; 0 outside.
+    #[doc(hidden)]
+    fn element(&self, pixel: usize, channel: usize) -> f32;
 
     /// Changes one channel of a range, given the place in it and what is there.
     #[doc(hidden)]
@@ -208,10 +212,15 @@ impl<const C: usize> ScoresMut<C> for [[f32; C]] {
     }
 
     #[inline(always)]
-    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
-        for (row, bits) in self.get(range).unwrap_or_default().iter().zip(bits) {
-            *bits = row.get(channel).map_or(0, |element| element.to_bits());
+    fn read_channel(&self, range: Range<usize>, channel: usize, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        for (row, slot) in self.get(range).unwrap_or_default().iter().zip(words) {
+            *slot = row.get(channel).map_or(0, |element| word(*element));
         }
+    }
+
+    #[inline(always)]
+    fn element(&self, pixel: usize, channel: usize) -> f32 {
+        self.get(pixel).and_then(|row| row.get(channel)).copied().unwrap_or(0.0)
     }
 
     #[inline(always)]
@@ -293,8 +302,13 @@ impl<const C: usize, const P: usize> ScoresMut<C> for [[f32; C]; P] {
     }
 
     #[inline(always)]
-    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
-        self.as_slice().read_channel(range, channel, bits);
+    fn read_channel(&self, range: Range<usize>, channel: usize, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        self.as_slice().read_channel(range, channel, words, word);
+    }
+
+    #[inline(always)]
+    fn element(&self, pixel: usize, channel: usize) -> f32 {
+        self.as_slice().element(pixel, channel)
     }
 
     #[inline(always)]
@@ -599,13 +613,19 @@ impl<const C: usize> ScoresMut<C> for PlanesMut<'_, C> {
     }
 
     #[inline(always)]
-    fn read_channel(&self, range: Range<usize>, channel: usize, bits: &mut [u32]) {
-        let mut bits = bits.iter_mut();
+    fn read_channel(&self, range: Range<usize>, channel: usize, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        let mut words = words.iter_mut();
         self.planar.pieces_of(range, channel, |_, piece| {
-            for (element, bits) in self.data.get(piece).unwrap_or_default().iter().zip(bits.by_ref()) {
-                *bits = element.to_bits();
+            for (element, slot) in self.data.get(piece).unwrap_or_default().iter().zip(words.by_ref()) {
+                *slot = word(*element);
             }
         });
+    }
+
+    #[inline(always)]
+    fn element(&self, pixel: usize, channel: usize) -> f32 {
+        let (image, place) = self.planar.locate(pixel);
+        self.data.get(self.planar.element(image, channel, place)).copied().unwrap_or(0.0)
     }
 
     #[inline(always)]

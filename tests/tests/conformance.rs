@@ -1,7 +1,7 @@
 //! Every loss, with every family of options, against the contract and against its f64 reference.
 
 use scarce::{Batch, Buffer, CrossEntropy, Error, Labels, Libm, Loss, Lovasz, Math, Micro, Overlap, Parameter, Planes};
-use scarce::{Reduction, Scores as _, Sum, scratch_len};
+use scarce::{Reduction, Scores as _, Sum, scratch_len, scratch_len_to_write};
 use scarce_tests::conformance::catalogue::{self, BadVisitor, Entry, Visitor};
 use scarce_tests::conformance::contract::{Bits, check, check_refusal, evaluate, to_planes};
 use scarce_tests::conformance::fake::BigScratch;
@@ -308,6 +308,14 @@ fn sums_lend_the_larger_scratch() {
     assert_eq!(scratch_len::<3, BigScratch>(pixels), 1000 + 7 * pixels);
     assert_eq!(scratch_len::<3, First>(pixels), scratch_len::<3, BigScratch>(pixels));
     assert_eq!(scratch_len::<3, Second>(pixels), scratch_len::<3, BigScratch>(pixels));
+    // Lovász writes its gradient first, wherever it stands; of two alike it is the first, and the other adds.
+    assert_eq!(scratch_len_to_write::<3, BigScratch>(pixels), 500 + 6 * pixels);
+    assert_eq!(scratch_len_to_write::<3, First>(pixels), scratch_len::<3, BigScratch>(pixels));
+    assert_eq!(scratch_len_to_write::<3, Second>(pixels), scratch_len::<3, BigScratch>(pixels));
+    type Alike = Sum<BigScratch, CrossEntropy<3>>;
+    assert_eq!(scratch_len_to_write::<3, Alike>(pixels), scratch_len_to_write::<3, BigScratch>(pixels));
+    type Entropy = Sum<CrossEntropy<3>, Lovasz<3>>;
+    assert_eq!(scratch_len_to_write::<3, Entropy>(pixels), scratch_len_to_write::<3, Lovasz<3>>(pixels));
     let lovasz = Lovasz::new();
     let alone = check("Lovasz", &lovasz, &sample);
     for bits in [
@@ -318,6 +326,9 @@ fn sums_lend_the_larger_scratch() {
         assert_eq!(bits.value(), 10.0 + alone.value(), "BigScratch is 1 where its scratch was long enough");
         assert_eq!(bits.grad, alone.grad, "BigScratch has no gradient, and spoils none");
     }
+    let entropy = CrossEntropy::new();
+    let written = check("BigScratch writes", &Sum((10.0, BigScratch), (1.0, entropy)), &sample);
+    assert_eq!(written.value(), 10.0 + check("cross entropy", &entropy, &sample).value());
 }
 
 /// Parameters at the ends of their domains, one at a time: what passes the check gives no NaN.

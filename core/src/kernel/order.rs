@@ -6,9 +6,3 @@ pub(crate) const fn key(value: f32) -> u32 {
     let bits = value.to_bits();
     if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
 }
-
-/// The float that [`key`] was made of.
-#[inline]
-pub(crate) const fn value(key: u32) -> f32 {
-    f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
-}

@@ -5,6 +5,7 @@
 
 use crate::Scratch;
 use crate::kernel::jaccard::signed_increment;
+use crate::kernel::order::key;
 use crate::kernel::sum::BLOCK;
 use crate::kernel::tile::LANES;
 
@@ -19,25 +20,109 @@ pub trait Sort: sealed::Sealed + Copy + 'static {
     #[doc(hidden)]
     const KEEPS: bool;
 
-    /// Words that sorting needs.
+    /// Words that sorting needs beside the errors and their order.
     #[doc(hidden)]
     const SCRATCH: Scratch;
+
+    /// All words that [`increments_of`](Self::increments_of) needs.
+    #[doc(hidden)]
+    const SCRATCH_TO_WRITE: Scratch;
 
     /// By how much the Jaccard loss grows with each pixel, if pixels are added by decreasing key, ties by index: the bits,
     /// negative for the foreground, of which there must be some. That of a key below `floor`, which must be 0, need not be
     /// computed.
     ///
-    /// Takes the place of `order`, and `keys` stays as it is, if the sort [`KEEPS`](Self::KEEPS), else the place of `keys`.
-    /// Scratch may be longer than asked for, which may be faster.
+    /// Takes the place of `order`, and `errors` stays as it is, if the sort [`KEEPS`](Self::KEEPS), else the place of
+    /// `errors`. Scratch may be longer than asked for, which may be faster.
     #[doc(hidden)]
     fn increments<K: Key>(
         foreground: Foreground<impl Fn(usize) -> bool + Copy>,
         floor: u32,
-        keys: &mut [u32],
+        errors: &mut [u32],
         order: &mut [u32],
         scratch: &mut [u32],
     );
+
+    /// As [`increments`](Self::increments), of errors that lie elsewhere and stay there.
+    #[doc(hidden)]
+    fn increments_of<'a, K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        errors: &impl Errors,
+        scratch: &'a mut [u32],
+    ) -> Increments<'a>;
 }
+
+/// The errors of pixels.
+#[doc(hidden)]
+pub trait Errors {
+    /// How many there are.
+    fn pixels(&self) -> usize;
+
+    /// The word that is made of each, in order of pixels.
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32);
+
+    /// That of one pixel.
+    fn of(&self, pixel: usize) -> f32;
+}
+
+impl Errors for &[u32] {
+    fn pixels(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        for (slot, error) in words.iter_mut().zip(*self) {
+            *slot = word(f32::from_bits(*error));
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, pixel: usize) -> f32 {
+        self.get(pixel).map_or(0.0, |error| f32::from_bits(*error))
+    }
+}
+
+/// Increments as a sort leaves them.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Increments<'a> {
+    /// The bits of each pixel's; and as many words that are free.
+    ByPixel(&'a [u32], &'a mut [u32]),
+    /// To be computed.
+    ByRank(Ranks<'a>),
+}
+
+/// Up to [`FEW`] pixels in order, and their increments, in a word each.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Ranks<'a> {
+    /// Above the rank of the pixel, below how many pixels of the foreground come before the one of this rank.
+    words: &'a [u32],
+    /// How many pixels have a rank; the increment of the others is 0.
+    ranked: u32,
+}
+
+impl Ranks<'_> {
+    /// The increment of a pixel.
+    #[inline(always)]
+    pub(crate) fn increment(self, foreground: Foreground<impl Fn(usize) -> bool>, pixel: usize) -> f32 {
+        let word = |place: usize| self.words.get(place).copied().unwrap_or_default();
+        let rank = word(pixel) >> 16;
+        if rank >= self.ranked {
+            return 0.0;
+        }
+        let hits = word(rank as usize) & LOW;
+        let intersection = foreground.count.wrapping_sub(hits);
+        let union = foreground.count.wrapping_add(rank.wrapping_sub(hits));
+        signed_increment(intersection as f32, union as f32, (foreground.contains)(pixel))
+    }
+}
+
+/// So many pixels have an index of 16 bits.
+const FEW: usize = 1 << 16;
+const LOW: u32 = 0xffff;
 
 /// The pixels of the foreground.
 #[doc(hidden)]
@@ -49,48 +134,49 @@ pub struct Foreground<F> {
     pub(crate) contains: F,
 }
 
-/// What an element of `keys` is sorted by.
+/// What an error is sorted by.
 #[doc(hidden)]
 pub trait Key {
     /// How many low bits [`of`](Self::of) uses.
     const BITS: u32;
 
-    /// The element of a pixel that takes no part: its key is 0, and that of no other.
-    const NO_PART: u32;
+    /// The error of a pixel that takes no part: its key is smaller than that of any other.
+    const NO_PART: f32;
 
     /// The larger, the earlier.
-    fn of(element: u32) -> u32;
+    fn of(error: f32) -> u32;
 }
 
-/// The element itself.
+/// The error itself, a finite number.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub(crate) struct Whole;
 
 impl Key for Whole {
     const BITS: u32 = 32;
-    const NO_PART: u32 = 0;
+    const NO_PART: f32 = f32::NEG_INFINITY;
 
     #[inline(always)]
-    fn of(element: u32) -> u32 {
-        element
+    fn of(error: f32) -> u32 {
+        key(error)
     }
 }
 
-/// The element is the bits of a float in `0..=1`, and counts in steps of 2⁻²⁴, about the rounding of a softmax.
+/// An error in `0..=1`, in steps of 2⁻²⁴, about the rounding of a softmax.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub(crate) struct Fraction;
 
 impl Key for Fraction {
     const BITS: u32 = 24;
-    const NO_PART: u32 = (-1.0_f32).to_bits();
+    /// Its key is 0.
+    const NO_PART: f32 = -1.0;
 
     #[inline(always)]
-    fn of(element: u32) -> u32 {
+    fn of(error: f32) -> u32 {
         const STEPS: f32 = 16_777_214.0;
         const LARGEST: i32 = (1 << 24) - 1;
-        let steps = (f32::from_bits(element) * STEPS + 1.0) as i32;
+        let steps = (error * STEPS + 1.0) as i32;
         steps.clamp(0, LARGEST).cast_unsigned()
     }
 }
@@ -116,32 +202,89 @@ const DIGITS: usize = 256;
 impl Sort for Radix {
     const KEEPS: bool = true;
     const SCRATCH: Scratch = Scratch::new(DIGITS, 1);
+    const SCRATCH_TO_WRITE: Scratch = {
+        let scratch = Scratch::new(DIGITS, 2);
+        let wide = Scratch::new(WIDE_COUNTERS - DIGITS, 0);
+        if LANES > 1 { scratch.and_beyond(FEW_FOR_WIDE, wide) } else { scratch }
+    };
 
+    #[inline(always)]
     fn increments<K: Key>(
         foreground: Foreground<impl Fn(usize) -> bool + Copy>,
         floor: u32,
-        keys: &mut [u32],
+        errors: &mut [u32],
         order: &mut [u32],
         scratch: &mut [u32],
     ) {
-        let pixels = keys.len();
-        let Some((swap, counters)) = scratch.split_at_mut_checked(pixels) else { return };
-        let Some(order) = order.get_mut(..pixels) else { return };
-        if LANES > 1
-            && K::BITS == 2 * WIDE
-            && pixels <= 1 << PIXEL
-            && let Some((low, high)) = counters.split_first_chunk_mut()
-            && let Some(high) = high.as_chunks_mut().0.first_chunk_mut()
-        {
-            return by_two_digits::<K>(foreground, keys, order, swap, low, high);
-        }
-        let Some(counters) = counters.first_chunk_mut() else { return };
-        if K::BITS == 24 && pixels <= 1 << 16 {
-            by_bytes::<K, true>(foreground, floor, keys, order, swap, counters);
-        } else {
-            by_bytes::<K, false>(foreground, floor, keys, order, swap, counters);
+        if let Some((swap, counters)) = scratch.split_at_mut_checked(errors.len()) {
+            increments_by_digits::<K>(foreground, floor, &&*errors, order, swap, counters);
         }
     }
+
+    #[inline(always)]
+    fn increments_of<'a, K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        errors: &impl Errors,
+        scratch: &'a mut [u32],
+    ) -> Increments<'a> {
+        let (order, rest) = scratch.split_at_mut_checked(errors.pixels()).unwrap_or_default();
+        let (swap, counters) = rest.split_at_mut_checked(errors.pixels()).unwrap_or_default();
+        increments_by_digits::<K>(foreground, floor, errors, order, swap, counters);
+        Increments::ByPixel(order, swap)
+    }
+}
+
+/// The increments, in `order`. What sorts has the keys in it or in `swap` as it begins, and looks them up again where they do
+/// not fit beside pixels.
+#[inline(always)]
+fn increments_by_digits<K: Key>(
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+    floor: u32,
+    errors: &impl Errors,
+    order: &mut [u32],
+    swap: &mut [u32],
+    counters: &mut [u32],
+) {
+    let pixels = errors.pixels();
+    if LANES > 1
+        && K::BITS == 2 * WIDE
+        && pixels <= 1 << PIXEL
+        && let Some((low, high)) = counters.split_first_chunk_mut()
+        && let Some(high) = high.as_chunks_mut().0.first_chunk_mut()
+    {
+        errors.read(order, K::of);
+        return by_two_digits(foreground, order, swap, low, high);
+    }
+    let Some(counters) = counters.first_chunk_mut() else { return };
+    let key_of = |pixel: usize| K::of(errors.of(pixel));
+    if pixels > FEW {
+        errors.read(begin::<K, false>(order, swap).0, K::of);
+        // Compiled once, whatever holds the errors.
+        let key_of: &dyn Fn(usize) -> u32 = &key_of;
+        by_bytes::<K, false>(foreground, floor, key_of, order, swap, counters);
+    } else {
+        errors.read(begin::<K, true>(order, swap).0, K::of);
+        if K::BITS == 24 {
+            by_bytes::<K, true>(foreground, floor, |_| 0, order, swap, counters);
+        } else {
+            by_bytes::<K, true>(foreground, floor, key_of, order, swap, counters);
+        }
+    }
+}
+
+/// How many digits of eight bits [`by_bytes`] sorts by.
+const fn passes<K: Key, const PACKED: bool>() -> u32 {
+    K::BITS / 8 - PACKED as u32
+}
+
+/// What of `order` and `swap` holds the keys as [`by_bytes`] begins, so that in the end `order` holds the increments; and the
+/// other one.
+const fn begin<'a, K: Key, const PACKED: bool>(
+    order: &'a mut [u32],
+    swap: &'a mut [u32],
+) -> (&'a mut [u32], &'a mut [u32]) {
+    if passes::<K, PACKED>().is_multiple_of(2) { (swap, order) } else { (order, swap) }
 }
 
 /// Starts of the digits' places, the largest digit first, in place of their counts.
@@ -159,37 +302,34 @@ fn bump(counter: &mut u32, addend: u32) -> u32 {
     core::mem::replace(counter, counter.wrapping_add(addend))
 }
 
-/// Stable counting passes over digits of eight bits, the lowest first.
+/// Stable counting passes over digits of eight bits, the lowest first. Begins with the keys where [`begin`] says; ends with the
+/// increments in `order`.
 ///
-/// `PACKED`, the records are what is left of 24 bits of key above, and the pixel below: a record is read and written in one
-/// piece, where pixels alone need their key looked up in each pass.
+/// `PACKED`, for up to [`FEW`] pixels, the last digit is not sorted by, and the records are the first 16 bits of the key, and the pixel below: a record is read and written in one piece, where
+/// pixels alone need their key looked up in each pass, and those of 32 bits in one.
 #[inline(never)]
 fn by_bytes<K: Key, const PACKED: bool>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     floor: u32,
-    keys: &[u32],
+    key_of: impl Fn(usize) -> u32,
     order: &mut [u32],
     swap: &mut [u32],
     counters: &mut [u32; DIGITS],
 ) {
-    let rank = keys.len() <= 1 << 16;
-    let passes = if rank { K::BITS / 8 - 1 } else { K::BITS / 8 };
-    // The last pass ends in `swap`. The first of packed ones comes from the keys, the others from what is selected.
-    let starts_in_swap = passes % 2 == if PACKED { 1 } else { 0 };
-    let (mut from, mut to) = if starts_in_swap { (order, swap) } else { (swap, order) };
-    let pixel_of = |record: u32| if PACKED { record & 0xffff } else { record };
+    let (mut to, mut from) = begin::<K, PACKED>(order, swap);
+    let pixel_of = |record: u32| if PACKED { record & LOW } else { record };
     let digit_of = |record: u32, shift: u32| {
-        let key = if PACKED { record >> 8 } else { K::of(keys.get(record as usize).copied().unwrap_or_default()) };
+        let is_packed = PACKED && (K::BITS == 24 || shift.wrapping_add(16) >= K::BITS);
+        let key = if is_packed { record >> (32 - K::BITS) } else { key_of(pixel_of(record) as usize) };
         ((key >> shift) & 255) as usize
     };
 
     let mut sorted = 0_usize;
     let mut shift = 0;
     if PACKED {
+        core::mem::swap(&mut from, &mut to);
         counters.fill(0);
-        for (element, kept) in keys.iter().zip(from.iter_mut()) {
-            let key = K::of(*element);
-            *kept = key;
+        for &key in from.iter() {
             if key >= floor {
                 bump(&mut counters[(key & 255) as usize], 1);
                 sorted = sorted.wrapping_add(1);
@@ -201,15 +341,15 @@ fn by_bytes<K: Key, const PACKED: bool>(
             if key >= floor {
                 let place = bump(&mut counters[(key & 255) as usize], 1);
                 if let Some(slot) = to.get_mut(place as usize) {
-                    *slot = (key & !255) << 8 | pixel;
+                    *slot = key >> (K::BITS - 16) << 16 | pixel;
                 }
             }
         }
         shift = 8;
     } else {
-        sorted = select::<K>(keys, floor, to);
+        sorted = select(to, floor, |_, pixel| pixel);
     }
-    while shift < 8 * passes {
+    while shift < 8 * const { passes::<K, PACKED>() } {
         core::mem::swap(&mut from, &mut to);
         let from = from.get(..sorted).unwrap_or_default();
         counters.fill(0);
@@ -227,21 +367,23 @@ fn by_bytes<K: Key, const PACKED: bool>(
     }
     let (from, increments) = (to.get(..sorted).unwrap_or_default(), from);
     increments.fill(0);
-    if rank {
+    if PACKED {
         rank_by_last_digit(foreground, from, |record| digit_of(record, shift), pixel_of, counters, increments);
     } else {
         scan(foreground, from, increments);
     }
 }
 
-/// The pixels whose keys are at least `floor`; returns how many they are.
-fn select<K: Key>(keys: &[u32], floor: u32, order: &mut [u32]) -> usize {
+/// In place of keys, records of those that are at least `floor`; returns how many they are.
+#[inline(always)]
+fn select(keys: &mut [u32], floor: u32, record: impl Fn(u32, u32) -> u32) -> usize {
     let mut selected = 0_usize;
-    for (key, pixel) in keys.iter().zip(0_u32..) {
-        if K::of(*key) >= floor
-            && let Some(slot) = order.get_mut(selected)
+    for pixel in 0..keys.len() {
+        let key = keys.get(pixel).copied().unwrap_or_default();
+        if key >= floor
+            && let Some(slot) = keys.get_mut(selected)
         {
-            *slot = pixel;
+            *slot = record(key, pixel as u32);
             selected = selected.wrapping_add(1);
         }
     }
@@ -300,19 +442,22 @@ fn scan(foreground: Foreground<impl Fn(usize) -> bool + Copy>, order: &[u32], in
 /// Bits of a digit that is sorted by, and of the other, of the two that 24 bits have.
 const WIDE: u32 = 12;
 const WIDE_DIGITS: usize = 1 << WIDE;
+const WIDE_COUNTERS: usize = 3 * WIDE_DIGITS;
+/// So many pixels and less do not make up for the work of clearing and adding up that many counters.
+const FEW_FOR_WIDE: usize = 12_031;
 /// Bits that are left for the pixel beside the second digit.
 const PIXEL: u32 = 32 - WIDE;
 
-/// As [`by_bytes`], by two digits of twelve bits, whose 48 KiB of counters scratch has room for from 12 032 pixels on.
+/// As [`by_bytes`], by two digits of twelve bits, whose 48 KiB of counters scratch has room for from 12 032 pixels on. Begins
+/// with the keys in `order`.
 ///
 /// Pixels go in blocks: what can be vectorised by itself, and counters bumped in one loop, pixels written in another. One
 /// loop that does both was up to four times as slow on some machines. Keys are computed once and kept where the increments
 /// will be: the conversion of a float took a tenth of the sort each time. All are sorted, also those that cannot matter: to
 /// skip them is a branch that is mispredicted.
 #[inline(never)]
-fn by_two_digits<K: Key>(
+fn by_two_digits(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
-    keys: &[u32],
     order: &mut [u32],
     swap: &mut [u32],
     low: &mut [u32; WIDE_DIGITS],
@@ -326,15 +471,10 @@ fn by_two_digits<K: Key>(
     low.fill(0);
     high.fill([0; 2]);
     let mut pixel = 0_usize;
-    for (elements, kept) in keys.chunks(BLOCK).zip(order.chunks_mut(BLOCK)) {
-        for (key, element) in kept.iter_mut().zip(elements) {
-            *key = K::of(*element);
-        }
-        for key in kept {
-            bump(&mut low[digit(*key)], 1);
-            bump(&mut high[digit(*key >> WIDE)][usize::from((foreground.contains)(pixel))], 1);
-            pixel = pixel.wrapping_add(1);
-        }
+    for key in order.iter() {
+        bump(&mut low[digit(*key)], 1);
+        bump(&mut high[digit(*key >> WIDE)][usize::from((foreground.contains)(pixel))], 1);
+        pixel = pixel.wrapping_add(1);
     }
     places(low);
     let mut before = [0_u32; 2];
@@ -386,64 +526,129 @@ fn by_two_digits<K: Key>(
 impl Sort for Heap {
     const KEEPS: bool = false;
     const SCRATCH: Scratch = Scratch::NONE;
+    const SCRATCH_TO_WRITE: Scratch = Scratch::new(0, 1).and_beyond(FEW, Scratch::new(0, 1));
 
+    #[inline(always)]
     fn increments<K: Key>(
         foreground: Foreground<impl Fn(usize) -> bool + Copy>,
         floor: u32,
-        keys: &mut [u32],
+        errors: &mut [u32],
         order: &mut [u32],
         _: &mut [u32],
     ) {
-        let selected = select::<K>(keys, floor, order);
-        let order = order.get_mut(..selected).unwrap_or_default();
-        for root in (0..order.len() / 2).rev() {
-            sift::<K>(keys, order, root, order.len());
+        let sorted = in_place::<K>(&&*errors, floor, order);
+        errors.fill(0);
+        scan(foreground, order.get(..sorted).unwrap_or_default(), errors);
+    }
+
+    #[inline(always)]
+    fn increments_of<'a, K: Key>(
+        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+        floor: u32,
+        errors: &impl Errors,
+        scratch: &'a mut [u32],
+    ) -> Increments<'a> {
+        let (order, increments) = scratch.split_at_mut_checked(errors.pixels()).unwrap_or_default();
+        if order.len() <= FEW {
+            let sorted = in_place::<K>(errors, floor, order);
+            return Increments::ByRank(rank(foreground, order, sorted));
         }
-        for end in (1..order.len()).rev() {
-            exchange(order, 0, end);
-            sift::<K>(keys, order, 0, end);
-        }
-        keys.fill(0);
-        scan(foreground, order, keys);
+        let increments = increments.get_mut(..order.len()).unwrap_or_default();
+        errors.read(increments, f32::to_bits);
+        Self::increments::<K>(foreground, floor, increments, order, &mut []);
+        Increments::ByPixel(increments, order)
     }
 }
 
-/// Restores the heap below `root`, whose last element in the wanted order is at the top.
-fn sift<K: Key>(keys: &[u32], order: &mut [u32], mut root: usize, end: usize) {
-    let later = |order: &[u32], a: usize, b: usize| {
+/// The pixels whose keys are at least `floor`, in order; returns how many they are.
+///
+/// Of [`FEW`] pixels the first bits of the key lie above the index, and decide most comparisons.
+#[inline(always)]
+fn in_place<K: Key>(errors: &impl Errors, floor: u32, order: &mut [u32]) -> usize {
+    let above = if order.len() <= FEW { !LOW } else { 0 };
+    errors.read(order, K::of);
+    let sorted = select(order, floor, |key, pixel| !(key >> (K::BITS - 16)) << 16 & above | pixel);
+    by_heap(order.get_mut(..sorted).unwrap_or_default(), above, &|pixel| K::of(errors.of(pixel)));
+    sorted
+}
+
+/// Sorts records of pixels, what lies `above` counting first, then the key, the largest first; leaves the pixels.
+#[inline(never)]
+fn by_heap(records: &mut [u32], above: u32, key_of: &dyn Fn(usize) -> u32) {
+    let later = |a: u32, b: u32| {
+        if (a ^ b) & above != 0 {
+            return a > b;
+        }
         // Complemented key first, then pixel: one comparison of 64 bits, the larger being the later.
-        let rank = |place: usize| {
-            let pixel = order.get(place).copied().unwrap_or_default();
-            let key = keys.get(pixel as usize).copied().unwrap_or_default();
-            u64::from(!K::of(key)) << 32 | u64::from(pixel)
-        };
-        rank(a) > rank(b)
+        let rank = |pixel: u32| u64::from(!key_of(pixel as usize)) << 32 | u64::from(pixel);
+        rank(a & !above) > rank(b & !above)
     };
-    loop {
-        let mut child = root.wrapping_mul(2).wrapping_add(1);
-        if child >= end {
-            return;
-        }
-        let sibling = child.wrapping_add(1);
-        if sibling < end && later(order, sibling, child) {
-            child = sibling;
-        }
-        if !later(order, child, root) {
-            return;
-        }
-        exchange(order, root, child);
-        root = child;
+    // Two heaps in one loop, so that `sift` is there once: first it is built from the last parent on, then taken apart.
+    let mut roots = records.len() / 2;
+    let mut end = records.len();
+    while end > 1 {
+        let mut root = 0;
+        let record = if roots > 0 {
+            roots = roots.wrapping_sub(1);
+            root = roots;
+            records.get(root).copied().unwrap_or_default()
+        } else {
+            end = end.wrapping_sub(1);
+            let latest = records.first().copied().unwrap_or_default();
+            records.get_mut(end).map_or(0, |last| core::mem::replace(last, latest))
+        };
+        sift(records.get_mut(..end).unwrap_or_default(), root, record, later);
+    }
+    for record in records {
+        *record &= !above;
     }
 }
 
-/// `slice::swap` without its path to a panic.
-fn exchange(order: &mut [u32], a: usize, b: usize) {
-    if let (Some(&first), Some(&second)) = (order.get(a), order.get(b)) {
-        if let Some(slot) = order.get_mut(a) {
-            *slot = second;
+/// Puts a record in a heap at or below `place`; the last in the wanted order is at the top.
+#[inline(always)]
+fn sift(records: &mut [u32], mut place: usize, record: u32, later: impl Fn(u32, u32) -> bool) {
+    loop {
+        let mut below = place.wrapping_mul(2).wrapping_add(1);
+        let Some(&first) = records.get(below) else { break };
+        let mut child = first;
+        if let Some(&second) = records.get(below.wrapping_add(1))
+            && later(second, first)
+        {
+            below = below.wrapping_add(1);
+            child = second;
         }
-        if let Some(slot) = order.get_mut(b) {
-            *slot = first;
+        if !later(child, record) {
+            break;
+        }
+        if let Some(slot) = records.get_mut(place) {
+            *slot = child;
+        }
+        place = below;
+    }
+    if let Some(slot) = records.get_mut(place) {
+        *slot = record;
+    }
+}
+
+/// Makes ranks of the first `sorted` words, which are pixels in order; there are no more than [`FEW`] words.
+#[inline(never)]
+fn rank<'a>(foreground: Foreground<impl Fn(usize) -> bool + Copy>, words: &'a mut [u32], sorted: usize) -> Ranks<'a> {
+    let ranked = sorted as u32;
+    for word in &mut *words {
+        // All have a rank if there are so many that this one does not fit.
+        *word = ranked << 16 | *word & LOW;
+    }
+    for rank in 0..sorted {
+        let pixel = words.get(rank).map_or(0, |word| word & LOW);
+        if let Some(slot) = words.get_mut(pixel as usize) {
+            *slot = (rank as u32) << 16 | *slot & LOW;
         }
     }
+    let mut hits = 0_u32;
+    for word in words.iter_mut().take(sorted) {
+        let is_foreground = (foreground.contains)((*word & LOW) as usize);
+        *word = *word & !LOW | hits;
+        hits = hits.wrapping_add(u32::from(is_foreground));
+    }
+    Ranks { words, ranked }
 }

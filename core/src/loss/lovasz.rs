@@ -4,9 +4,8 @@ use super::{float, take};
 use crate::activation::{Activation, Probabilities, Sigmoid, Softmax};
 use crate::error::{check_parameter, weight};
 use crate::kernel::jaccard::JaccardIncrements;
-use crate::kernel::order::{key, value};
-use crate::kernel::softmax::{Target, argmax, argmax_of_each, largest_of_each, sum};
-use crate::kernel::sort::{Foreground, Fraction, Key, Radix, Sort, Whole};
+use crate::kernel::softmax::{Target, argmax, argmax_of_each, sum};
+use crate::kernel::sort::{Errors, Foreground, Fraction, Increments, Key, Radix, Sort, Whole};
 use crate::kernel::sum::{BLOCK, BlockSum, SUMS, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, as_added, larger, put, smaller};
 use crate::labels::channel;
@@ -143,9 +142,6 @@ impl<const C: usize, A, R, M> Lovasz<C, A, R, M> {
     }
 }
 
-/// The error of a pixel that takes no part.
-const NO_PART: f32 = f32::from_bits(Fraction::NO_PART);
-
 /// Scratch, carved.
 struct Buffers<'a> {
     sorting: Sorting<'a>,
@@ -157,9 +153,9 @@ struct Buffers<'a> {
 }
 
 struct Sorting<'a> {
-    /// The bits of each pixel's error, or its key; after the sort, the bits of its increment.
-    keys: &'a mut [u32],
-    /// The sort's; after it, what `keys` held.
+    /// The bits of each pixel's error; after the sort, of its increment.
+    errors: &'a mut [u32],
+    /// The sort's; after it, what `errors` held.
     order: &'a mut [u32],
     scratch: &'a mut [u32],
 }
@@ -178,16 +174,16 @@ impl<'a> Buffers<'a> {
 
     /// What is not `shared` and not the inverses is the sort's, which uses what it gets.
     fn carve(mut scratch: &'a mut [u32], pixels: usize, shared: bool, inverse: bool) -> Self {
-        let keys = take(&mut scratch, pixels);
+        let errors = take(&mut scratch, pixels);
         let order = take(&mut scratch, pixels);
         let shared = take(&mut scratch, if shared { pixels } else { 0 });
         let inverse = take(&mut scratch, if inverse { pixels } else { 0 });
-        Self { sorting: Sorting { keys, order, scratch }, shared, inverse }
+        Self { sorting: Sorting { errors, order, scratch }, shared, inverse }
     }
 }
 
-/// Σ e_(k) g_k, given each pixel's error or its key; leaves in its place the bits of its increment, negative for the
-/// foreground, which is how the loss changes with a probability or a logit.
+/// Σ e_(k) g_k, given each pixel's error; leaves in its place the bits of its increment, negative for the foreground, which is
+/// how the loss changes with a probability or a logit.
 ///
 /// `least` is the smallest key of the foreground, and no smaller one can matter: past the last foreground pixel every
 /// increment is 0. `fill` writes the errors once more; `loss` is the loss of an element by itself: the error, or a bent
@@ -198,43 +194,149 @@ fn extension<R: Sort, K: Key>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     least: u32,
     fill: impl FnOnce(&mut [u32]),
-    loss: impl Fn(u32) -> f32,
+    loss: impl Fn(f32) -> f32,
 ) -> f32 {
-    let Sorting { keys, order, scratch } = sorting;
+    let Sorting { errors, order, scratch } = sorting;
     if foreground.count == 0 {
-        increment_of_first::<K>(least, keys, order);
-        core::mem::swap(keys, order);
+        let mut first = First::new(least);
+        for (error, pixel) in errors.iter().zip(0..) {
+            first.see::<K>(pixel, f32::from_bits(*error));
+        }
+        order.fill(0);
+        if let Some(slot) = first.pixel.and_then(|first| order.get_mut(first)) {
+            *slot = 1.0_f32.to_bits();
+        }
+        core::mem::swap(errors, order);
     } else {
-        R::increments::<K>(foreground, least, keys, order, scratch);
+        R::increments::<K>(foreground, least, errors, order, scratch);
         if R::KEEPS {
-            core::mem::swap(keys, order);
+            core::mem::swap(errors, order);
         } else {
             fill(order);
         }
     }
-    weigh(order, keys, loss)
+    weigh(order, errors, loss)
 }
 
-/// The increments without foreground: 1 for the first of the pixels of the largest key, if that is not below `floor`.
-fn increment_of_first<K: Key>(floor: u32, keys: &[u32], increments: &mut [u32]) {
-    let mut first = None;
-    let mut most = floor;
-    for (element, pixel) in keys.iter().zip(0_usize..) {
-        let key = K::of(*element);
-        if key > most || (key == most && first.is_none()) {
-            (most, first) = (key, Some(pixel));
+/// As [`extension`], of errors that a channel of the gradient holds; leaves there the slope of each, given the error and the
+/// increment.
+#[inline(always)]
+fn write_extension<const C: usize, R: Sort, K: Key>(
+    channel: &mut Channel<'_, C, impl ScoresMut<C> + ?Sized>,
+    foreground: Foreground<impl Fn(usize) -> bool + Copy>,
+    least: u32,
+    scratch: &mut [u32],
+    loss: impl Fn(f32) -> f32,
+    slope: impl Fn(f32, f32) -> f32,
+) -> f32 {
+    if foreground.count == 0 {
+        let (mut first, mut total) = (First::new(least), 0.0);
+        channel.change(|pixel, error| {
+            first.see::<K>(pixel, error);
+            error
+        });
+        channel.change(|pixel, error| {
+            let is_first = first.pixel == Some(pixel);
+            if is_first {
+                total = loss(error);
+            }
+            slope(error, if is_first { 1.0 } else { 0.0 })
+        });
+        return total;
+    }
+    match R::increments_of::<K>(foreground, least, &*channel, scratch) {
+        Increments::ByPixel(increments, errors) => {
+            let mut in_order = increments.iter().map(|bits| f32::from_bits(*bits));
+            let mut next = || in_order.next().unwrap_or(0.0);
+            if LANES == 1 {
+                return weigh_each(channel, |_| next(), loss, slope);
+            }
+            channel.read(errors, f32::to_bits);
+            let total = weigh(errors, increments, loss);
+            channel.change(|_, error| slope(error, next()));
+            total
+        }
+        Increments::ByRank(ranks) => weigh_each(channel, |pixel| ranks.increment(foreground, pixel), loss, slope),
+    }
+}
+
+/// As [`weigh`], of errors in a channel of the gradient, in place of which slopes are left.
+#[inline(always)]
+fn weigh_each<const C: usize>(
+    channel: &mut Channel<'_, C, impl ScoresMut<C> + ?Sized>,
+    mut increment: impl FnMut(usize) -> f32,
+    loss: impl Fn(f32) -> f32,
+    slope: impl Fn(f32, f32) -> f32,
+) -> f32 {
+    let (mut total, mut block) = (Total::ZERO, BlockSum::ZERO);
+    channel.change(|pixel, error| {
+        let place = pixel % BLOCK;
+        if place == 0 {
+            total.add(core::mem::replace(&mut block, BlockSum::ZERO).get());
+        }
+        let increment = increment(pixel);
+        block.add(place, &[loss(error) * increment.abs()]);
+        slope(error, increment)
+    });
+    total.add(block.get());
+    total.get()
+}
+
+/// The pixel of the largest key, of several the first, whose increment without foreground is 1 and the others' 0; none if all
+/// keys are below a floor.
+struct First {
+    pixel: Option<usize>,
+    key: u32,
+}
+
+impl First {
+    const fn new(floor: u32) -> Self {
+        Self { pixel: None, key: floor }
+    }
+
+    #[inline(always)]
+    fn see<K: Key>(&mut self, pixel: usize, error: f32) {
+        let key = K::of(error);
+        if key > self.key || (key == self.key && self.pixel.is_none()) {
+            *self = Self { pixel: Some(pixel), key };
         }
     }
-    increments.fill(0);
-    if let Some(slot) = first.and_then(|first| increments.get_mut(first)) {
-        *slot = 1.0_f32.to_bits();
+}
+
+/// A channel of the gradient of a group of pixels.
+struct Channel<'a, const C: usize, G: ?Sized> {
+    grad: &'a mut G,
+    range: Range<usize>,
+    class: usize,
+}
+
+impl<const C: usize, G: ScoresMut<C> + ?Sized> Channel<'_, C, G> {
+    #[inline(always)]
+    fn change(&mut self, value: impl FnMut(usize, f32) -> f32) {
+        self.grad.fill_channel(self.range.clone(), self.class, value);
+    }
+}
+
+impl<const C: usize, G: ScoresMut<C> + ?Sized> Errors for Channel<'_, C, G> {
+    fn pixels(&self) -> usize {
+        self.range.len()
+    }
+
+    #[inline(always)]
+    fn read(&self, words: &mut [u32], word: impl Fn(f32) -> u32) {
+        self.grad.read_channel(self.range.clone(), self.class, words, word);
+    }
+
+    #[inline(always)]
+    fn of(&self, pixel: usize) -> f32 {
+        self.grad.element(self.range.start.wrapping_add(pixel), self.class)
     }
 }
 
 /// Σ e_i g_i, in order of pixels, which is the same whatever they are sorted by.
 #[inline(always)]
-fn weigh(errors: &[u32], increments: &[u32], loss: impl Fn(u32) -> f32) -> f32 {
-    let product = |error: u32, increment: u32| loss(error) * f32::from_bits(increment).abs();
+fn weigh(errors: &[u32], increments: &[u32], loss: impl Fn(f32) -> f32) -> f32 {
+    let product = |error: u32, increment: u32| loss(f32::from_bits(error)) * f32::from_bits(increment).abs();
     let mut total = Total::ZERO;
     for (errors, increments) in errors.chunks(BLOCK).zip(increments.chunks(BLOCK)) {
         let mut block = BlockSum::ZERO;
@@ -278,24 +380,24 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         for (class, ((&weight, count), _)) in wanted.filter(|(_, (_, wanted))| *wanted) {
             let Buffers { sorting, inverse, .. } = &mut *buffers;
             let inverse = &**inverse;
-            let fill = |keys: &mut [u32]| {
-                for ((slot, sample), place) in keys.iter_mut().zip(batch.samples(range.clone())).zip(0..) {
-                    *slot = sample.map_or(Fraction::NO_PART, |(row, label)| {
-                        let error = if channel::<C>(label) == class {
+            let fill = |errors: &mut [u32]| {
+                for ((slot, sample), place) in errors.iter_mut().zip(batch.samples(range.clone())).zip(0..) {
+                    let error = sample.map_or(Fraction::NO_PART, |(row, label)| {
+                        if channel::<C>(label) == class {
                             A::row::<M, C>(row, label).1
                         } else {
                             A::probability::<M, C>(row, class, Self::inverse(inverse, place, row, label))
-                        };
-                        error.to_bits()
+                        }
                     });
+                    *slot = error.to_bits();
                 }
             };
-            fill(sorting.keys);
+            fill(sorting.errors);
             let contains = batch.labels_of(range.clone()).are::<C>(class);
-            let least =
-                sorting.keys.iter().zip(0..).filter(|(_, place)| contains(*place)).map(|(key, _)| Fraction::of(*key));
-            let least = least.fold(u32::MAX, u32::min);
-            let loss = Self::extension(Foreground { count, contains }, least, fill, sorting);
+            let least = sorting.errors.iter().zip(0..).filter(|(_, place)| contains(*place));
+            let least = least.map(|(error, _)| Fraction::of(f32::from_bits(*error))).fold(u32::MAX, u32::min);
+            let least = if count == 0 { 1 } else { least };
+            let loss = extension::<R, Fraction>(sorting, Foreground { count, contains }, least, fill, |error| error);
             total += weight * loss;
             if let Some(grad) = &mut grad {
                 self.scatter(batch, range.clone(), class, scale * weight, &mut **grad, buffers);
@@ -328,17 +430,6 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         (valid > 0 && number > 0).then_some((classes, number as f32, counts))
     }
 
-    /// The loss of one class, given each pixel's error and the least of the foreground; leaves the increments.
-    fn extension(
-        foreground: Foreground<impl Fn(usize) -> bool + Copy>,
-        least: u32,
-        fill: impl FnOnce(&mut [u32]),
-        sorting: &mut Sorting<'_>,
-    ) -> f32 {
-        let least = if foreground.count == 0 { 1 } else { least };
-        extension::<R, Fraction>(sorting, foreground, least, fill, f32::from_bits)
-    }
-
     /// As [`group`](Self::group), the gradient written instead of added to: it holds the errors of all classes meanwhile,
     /// and the probabilities are computed twice for each pixel, not twice for each class.
     #[inline(always)]
@@ -348,7 +439,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         range: Range<usize>,
         scale: f32,
         grad: &mut G,
-        buffers: &mut Buffers<'_>,
+        scratch: &mut [u32],
     ) -> f32 {
         let Some((classes, number, counts)) = self.wanted(batch, range.clone()) else {
             clear(grad, &range);
@@ -362,21 +453,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             let start = range.start.wrapping_add(place);
             match batch.read(start, range.end, &mut scores) {
                 (Some(scores), labels) => {
-                    let miss = if A::COUPLED {
-                        let target = Target::new::<M, C>(scores, &labels, &mut tile);
-                        for of_class in &mut tile {
-                            for (probability, inverse) in of_class.iter_mut().zip(&target.inverse) {
-                                *probability *= *inverse;
-                            }
-                        }
-                        let kept = buffers.inverse.get_mut(place..).unwrap_or_default();
-                        for (kept, inverse) in kept.iter_mut().zip(target.inverse) {
-                            *kept = inverse.to_bits();
-                        }
-                        target.confidence().1
-                    } else {
-                        A::outcomes::<M, C, LANES>(scores, &labels, &mut tile).1
-                    };
+                    let (_, miss) = A::outcomes::<M, C, LANES>(scores, &labels, &mut tile);
                     if LANES == 1 {
                         for (label, miss) in labels.iter().zip(&miss) {
                             if let Some(least) = least.get_mut(*label as usize) {
@@ -389,12 +466,12 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
                         for (errors, class) in tile.iter_mut().zip(0_u32..) {
                             for lane in 0..LANES {
                                 let error = errors[lane] + if labels[lane] == class { miss[lane] } else { 0.0 };
-                                errors[lane] = if labels[lane] == IGNORED { NO_PART } else { error };
+                                errors[lane] = if labels[lane] == IGNORED { Fraction::NO_PART } else { error };
                             }
                         }
                     }
                 }
-                _ => tile = [[NO_PART; LANES]; C],
+                _ => tile = [[Fraction::NO_PART; LANES]; C],
             }
             // What lies past the end is another group's, and written in its turn.
             grad.write(start, &tile);
@@ -407,16 +484,18 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
                 grad.fill_channel(range.clone(), class, |_, _| 0.0);
                 continue;
             }
-            let fill = |keys: &mut [u32]| grad.read_channel(range.clone(), class, keys);
-            fill(buffers.sorting.keys);
             let contains = batch.labels_of(range.clone()).are::<C>(class);
-            let least = Fraction::of(least.to_bits());
-            total += weight * Self::extension(Foreground { count, contains }, least, fill, &mut buffers.sorting);
+            let least = if count == 0 { 1 } else { Fraction::of(least) };
             let factor = scale / number * weight;
-            let mut keys = buffers.sorting.keys.iter();
-            grad.fill_channel(range.clone(), class, |_, _| {
-                keys.next().map_or(0.0, |increment| as_added(factor * f32::from_bits(*increment)))
-            });
+            total += weight
+                * write_extension::<C, R, Fraction>(
+                    &mut Channel { grad: &mut *grad, range: range.clone(), class },
+                    Foreground { count, contains },
+                    least,
+                    scratch,
+                    |error| error,
+                    |_, increment| as_added(factor * increment),
+                );
         }
         let mut place = 0;
         while place < range.len() {
@@ -424,15 +503,10 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
             grad.read(start, &mut tile);
             let steep = tile.as_flattened().iter().fold(0, |any, slope| any | slope.to_bits());
             if steep != 0
-                && let (Some(scores), _) = batch.read::<LANES>(start, range.end, &mut scores)
+                && let (Some(scores), labels) = batch.read::<LANES>(start, range.end, &mut scores)
             {
                 if A::COUPLED {
-                    let mut inverse = [0.0; LANES];
-                    let kept = buffers.inverse.get(place..).unwrap_or_default();
-                    for (inverse, kept) in inverse.iter_mut().zip(kept) {
-                        *inverse = f32::from_bits(*kept);
-                    }
-                    through_softmax::<M, C, LANES>(scores, &inverse, &mut tile);
+                    through_softmax::<M, C, LANES>(scores, &labels, &mut tile);
                 } else {
                     for (slopes, scores) in tile.as_flattened_mut().iter_mut().zip(scores.as_flattened()) {
                         *slopes = as_added(*slopes * A::slope::<M, 1>([*scores], 0, 1.0));
@@ -462,7 +536,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
         buffers: &mut Buffers<'_>,
     ) {
         let start = range.start;
-        for ((&bits, sample), place) in buffers.sorting.keys.iter().zip(batch.samples(range)).zip(0..) {
+        for ((&bits, sample), place) in buffers.sorting.errors.iter().zip(batch.samples(range)).zip(0..) {
             let increment = f32::from_bits(bits);
             let Some((row, label)) = sample.filter(|_| increment != 0.0) else { continue };
             let inverse = Self::inverse(buffers.inverse, place, row, label);
@@ -510,6 +584,7 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Lovasz<C, A, R, M> {
 
 impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R, M> {
     const SCRATCH: Scratch = Buffers::scratch::<R>(A::COUPLED);
+    const SCRATCH_TO_WRITE: Scratch = R::SCRATCH_TO_WRITE;
     const WRITES_FASTER: bool = true;
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
@@ -532,29 +607,29 @@ impl<const C: usize, A: Activation, R: Sort, M: Math> Loss<C> for Lovasz<C, A, R
             return self.run(batch, scale, Some(grad), scratch);
         }
         batch.mean_over_groups(self.per_image, |range, groups| {
-            let mut buffers = Buffers::carve(scratch, range.len(), false, A::COUPLED);
-            self.write_group(batch, range, scale / groups, grad, &mut buffers)
+            self.write_group(batch, range, scale / groups, grad, scratch)
         })
     }
 }
 
 /// The gradient through a softmax, in place of ∂L/∂p: what [`Lovasz::scatter`] adds class by class, with the same bits.
-/// The probabilities are the softmax's, given its normaliser.
 ///
 /// Of each pixel's numbers one is chosen while it is computed, or replaced by 0: to choose between two in memory is a branch,
 /// and the loop is then not vectorised.
 #[inline(always)]
 fn through_softmax<M: Math, const C: usize, const L: usize>(
     scores: &[Lanes<L>; C],
-    inverse: &Lanes<L>,
+    labels: &[u32; L],
     tile: &mut [Lanes<L>; C],
 ) {
-    let (max, most) = (largest_of_each(scores), argmax_of_each(scores));
+    let most = argmax_of_each(scores);
     let mut probabilities = [[0.0; L]; C];
+    let target = Target::new::<M, C>(scores, labels, &mut probabilities);
+    put(&mut probabilities, labels, &target.own);
     let (mut largest, mut shared, mut rest) = ([0.0; L], [0.0; L], [0.0; L]);
-    for (class, scores) in scores.iter().enumerate() {
+    for class in 0..C {
         for lane in 0..L {
-            let probability = M::exp(scores[lane] - max[lane]) * inverse[lane];
+            let probability = probabilities[class][lane] * target.inverse[lane];
             let addend = tile[class][lane] * probability;
             probabilities[class][lane] = probability;
             tile[class][lane] = addend;
@@ -567,7 +642,7 @@ fn through_softmax<M: Math, const C: usize, const L: usize>(
         }
     }
     if let ([most], 1) = (most.as_slice(), L) {
-        return through_softmax_of_one(*most as usize, &probabilities, tile);
+        return through_softmax_of_one(*most as usize, &mut probabilities, tile);
     }
     for ((tile, probabilities), class) in tile.iter_mut().zip(&probabilities).zip(0_u32..) {
         for lane in 0..L {
@@ -583,14 +658,13 @@ fn through_softmax<M: Math, const C: usize, const L: usize>(
 #[inline(always)]
 fn through_softmax_of_one<const C: usize, const L: usize>(
     most: usize,
-    probabilities: &[Lanes<L>; C],
+    others: &mut [Lanes<L>; C],
     tile: &mut [Lanes<L>; C],
 ) {
-    let mut others = *probabilities;
     let take = |tile: &mut [Lanes<L>; C]| tile.get_mut(most).map_or([0.0; L], |of| core::mem::replace(of, [0.0; L]));
-    let (largest, probability) = (take(tile), take(&mut others));
+    let (largest, probability) = (take(tile), take(others));
     let total = |tile: &[Lanes<L>; C]| tile.as_flattened().iter().fold(0.0, |sum, value| sum + value);
-    let (shared, rest) = (total(tile), total(&others));
+    let (shared, rest) = (total(tile), total(others));
     let (addends, others) = (tile.as_flattened_mut(), others.as_flattened());
     let ([largest, ..], [probability, ..]) = (largest.as_slice(), probability.as_slice()) else { return };
     for (addend, other) in addends.iter_mut().zip(others) {
@@ -694,44 +768,98 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
         grad: Option<&mut G>,
         buffers: &mut Buffers<'_>,
     ) -> f32 {
-        let fill = |keys: &mut [u32]| {
-            for (slot, sample) in keys.iter_mut().zip(batch.samples(range.clone())) {
-                *slot = sample.map_or(Whole::NO_PART, |(row, label)| key(Self::error(row, label)));
+        let fill = |errors: &mut [u32]| {
+            for (slot, sample) in errors.iter_mut().zip(batch.samples(range.clone())) {
+                *slot = Self::error_of(sample).to_bits();
             }
         };
-        fill(buffers.sorting.keys);
+        fill(buffers.sorting.errors);
         let ([count], _) = batch.counts_of(range.clone());
         let contains = batch.labels_of(range.clone()).are::<1>(0);
-        let bend = |key: u32| {
-            let error = value(key);
-            match (self.elu, error > 0.0) {
-                (false, _) => larger(error, 0.0),
-                (true, true) => error + 1.0,
-                // The key of what takes no part is no error's.
-                (true, false) if key == Whole::NO_PART => 0.0,
-                (true, false) => M::exp(error),
-            }
-        };
-        // Without elu an error ≤ 0 has neither loss nor slope.
-        let floor = if self.elu { 1 } else { key(0.0) };
-        let least = buffers.sorting.keys.iter().zip(0..).filter(|(_, place)| contains(*place)).map(|(key, _)| *key);
-        let least = if count == 0 { floor } else { least.fold(u32::MAX, u32::min).max(floor) };
-        let loss = extension::<R, Whole>(&mut buffers.sorting, Foreground { count, contains }, least, fill, bend);
+        let least = buffers.sorting.errors.iter().zip(0..).filter(|(_, place)| contains(*place));
+        let least =
+            self.least(least.map(|(error, _)| Whole::of(f32::from_bits(*error))).fold(u32::MAX, u32::min), count);
+        let foreground = Foreground { count, contains };
+        let loss = extension::<R, Whole>(&mut buffers.sorting, foreground, least, fill, |error| self.bent(error));
         if let Some(grad) = grad {
-            let rows = batch.samples(range.clone()).zip(buffers.sorting.keys.iter()).map(|(sample, &increment)| {
+            let rows = batch.samples(range.clone()).zip(buffers.sorting.errors.iter()).map(|(sample, &increment)| {
                 sample.map(|(row, label)| {
-                    let error = Self::error(row, label);
-                    let slope = match (self.elu, error > 0.0) {
-                        (_, true) => 1.0,
-                        (false, false) => 0.0,
-                        (true, false) => M::exp(error),
-                    };
+                    let slope = self.slope(Self::error(row, label));
                     [f32::from_bits(increment) * slope * scale]
                 })
             });
             grad.add_rows(range.start, rows);
         }
         loss
+    }
+
+    /// As [`group`](Self::group), the gradient written instead of added to: it holds the errors meanwhile.
+    fn write_group<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, 1>,
+        range: Range<usize>,
+        scale: f32,
+        grad: &mut G,
+        scratch: &mut [u32],
+    ) -> f32 {
+        let ([count], _) = batch.counts_of(range.clone());
+        let contains = batch.labels_of(range.clone()).are::<1>(0);
+        let mut channel = Channel { grad, range: range.clone(), class: 0 };
+        let (mut samples, mut least) = (batch.samples(range), u32::MAX);
+        channel.change(|pixel, _| {
+            let error = Self::error_of(samples.next().flatten());
+            if contains(pixel) {
+                least = least.min(Whole::of(error));
+            }
+            error
+        });
+        write_extension::<1, R, Whole>(
+            &mut channel,
+            Foreground { count, contains },
+            self.least(least, count),
+            scratch,
+            |error| self.bent(error),
+            |error, increment| as_added(increment * self.slope(error) * scale),
+        )
+    }
+
+    /// e of a pixel, or that of one that takes no part.
+    #[inline(always)]
+    fn error_of(sample: Option<([f32; 1], u8)>) -> f32 {
+        sample.map_or(Whole::NO_PART, |(row, label)| Self::error(row, label))
+    }
+
+    /// The smallest key that can matter, given the smallest of the foreground.
+    fn least(&self, least: u32, count: u32) -> u32 {
+        // Without elu an error ≤ 0 has neither loss nor slope.
+        let floor = Whole::of(if self.elu { f32::MIN } else { 0.0 });
+        if count == 0 { floor } else { least.max(floor) }
+    }
+
+    /// max(e, 0) or elu(e) + 1.
+    #[inline(always)]
+    fn bent(&self, error: f32) -> f32 {
+        match (self.elu, error > 0.0) {
+            (false, _) => larger(error, 0.0),
+            (true, true) => error + 1.0,
+            (true, false) => Self::exp(error),
+        }
+    }
+
+    /// The derivative of [`bent`](Self::bent).
+    #[inline(always)]
+    fn slope(&self, error: f32) -> f32 {
+        match (self.elu, error > 0.0) {
+            (_, true) => 1.0,
+            (false, false) => 0.0,
+            (true, false) => Self::exp(error),
+        }
+    }
+
+    /// exp(e); 0 for a pixel that takes no part.
+    #[inline(always)]
+    fn exp(error: f32) -> f32 {
+        if error == Whole::NO_PART { 0.0 } else { M::exp(error) }
     }
 
     fn run<S: Scores<1> + ?Sized, G: ScoresMut<1> + ?Sized>(
@@ -750,6 +878,7 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
 
 impl<R: Sort, M: Math> Loss<1> for LovaszHinge<R, M> {
     const SCRATCH: Scratch = Buffers::scratch::<R>(false);
+    const SCRATCH_TO_WRITE: Scratch = R::SCRATCH_TO_WRITE;
 
     fn check<S: Scores<1> + ?Sized>(&self, _: &Batch<'_, S, 1>) -> Result<(), Error> {
         Ok(())
@@ -766,10 +895,12 @@ impl<R: Sort, M: Math> Loss<1> for LovaszHinge<R, M> {
         grad: &mut G,
         scratch: &mut [u32],
     ) -> f32 {
-        if SET {
-            grad.clear();
+        if !SET {
+            return self.run(batch, scale, Some(grad), scratch);
         }
-        self.run(batch, scale, Some(grad), scratch)
+        batch.mean_over_groups(self.per_image, |range, groups| {
+            self.write_group(batch, range, scale / groups, grad, scratch)
+        })
     }
 }
 

@@ -26,6 +26,11 @@ pub struct Sum<A, B>(pub (f32, A), pub (f32, B));
 
 impl<const C: usize, A: Loss<C>, B: Loss<C>> Loss<C> for Sum<A, B> {
     const SCRATCH: Scratch = A::SCRATCH.or(B::SCRATCH);
+    const SCRATCH_TO_WRITE: Scratch = if B::WRITES_FASTER && !A::WRITES_FASTER {
+        A::SCRATCH.or(B::SCRATCH_TO_WRITE)
+    } else {
+        A::SCRATCH_TO_WRITE.or(B::SCRATCH)
+    };
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         let Self((a, first), (b, second)) = self;

@@ -31,7 +31,7 @@ mod firmware {
     use scarce::sample::All;
     use scarce::{
         Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, Fast, Fixed, Focal, Labels, Libm, Loss, Lovasz,
-        LovaszHinge, Math, Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Within, scratch_len,
+        LovaszHinge, Math, Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -368,9 +368,9 @@ mod firmware {
             memory: &mut Memory,
             pixels: usize,
         ) -> Result<(), Fault> {
-            let line = Line::new::<C>(names, pixels, 4 * scratch_len::<C, L>(pixels));
+            let line = Line::new::<C>(names, pixels, 4 * scratch_len_to_write::<C, L>(pixels));
             let Memory { scores, gradient, labels, scratch, .. } = memory;
-            let scratch = first_mut(scratch, scratch_len::<C, L>(pixels));
+            let scratch = first_mut(scratch, scratch_len_to_write::<C, L>(pixels));
             let state =
                 &mut (rows::<C>(scores, pixels), first(labels, pixels), rows_mut::<C>(gradient, pixels), scratch);
             let value = self.measure(

@@ -52,7 +52,9 @@ pub fn check<const C: usize, L: Loss<C>>(name: &str, loss: &L, sample: &Sample<C
 /// Checks that a loss refuses a batch, in all methods, and writes nothing.
 pub fn check_refusal<const C: usize, L: Loss<C>>(name: &str, loss: &L, sample: &Sample<C>, error: Error) {
     let subject = Subject { name, loss, sample };
-    subject.refuses(error, subject.needed());
+    subject.value_refused(error, subject.needed());
+    subject.add_refused(error, subject.needed(), sample.pixels());
+    subject.write_refused(error, subject.needed_to_write(), sample.pixels());
 }
 
 /// Value and gradient of a loss whose scores and gradient lie in any layout: 0 pixel-major, else planes of as many images.
@@ -130,7 +132,7 @@ impl<const C: usize> Subject<'_, C> {
     }
 
     fn evaluate_into(&self, batch: &AnyBatch<'_, C>, images: usize) -> Bits {
-        let mut scratch = vec![DIRT[1]; self.needed()];
+        let mut scratch = vec![DIRT[1]; self.needed_to_write()];
         let mut rows = vec![[STALE; C]; self.sample.pixels()];
         if images == 0 {
             let result = self.loss.value_and_grad(batch, &mut AnyGrad::Rows(&mut rows), &mut scratch);
@@ -148,10 +150,17 @@ impl<const C: usize> Subject<'_, C> {
         needed
     }
 
-    /// Exactly `scratch_len` words suffice.
+    fn needed_to_write(&self) -> usize {
+        let [needed, at_compile_time] = self.loss.needed_to_write(self.sample.pixels());
+        assert_eq!(needed, at_compile_time, "{self}: scratch to write, at run time and at compile time");
+        assert!(needed <= self.needed(), "{self}: one method needs more than all");
+        needed
+    }
+
+    /// Exactly `scratch_len_to_write` words suffice.
     fn plain(&self) -> Bits {
         let mut grad = vec![[0.0; C]; self.sample.pixels()];
-        let mut scratch = vec![0; self.needed()];
+        let mut scratch = vec![0; self.needed_to_write()];
         match self.loss.value_and_grad(&self.batch(), &mut AnyGrad::Rows(&mut grad), &mut scratch) {
             Ok(value) => Bits::new(value, &grad),
             Err(error) => panic!("{self}: refused: {error}"),
@@ -200,7 +209,7 @@ impl<const C: usize> Subject<'_, C> {
     }
 
     fn scratch_is_irrelevant(&self, expected: &Bits) {
-        let needed = self.needed();
+        let (needed, to_write) = (self.needed(), self.needed_to_write());
         for dirt in DIRT {
             let mut scratch = vec![dirt; needed + SPARE];
             let mut grad = vec![[0.0; C]; self.sample.pixels()];
@@ -208,18 +217,30 @@ impl<const C: usize> Subject<'_, C> {
             let value =
                 self.loss.value_and_grad(&batch, &mut AnyGrad::Rows(&mut grad), &mut scratch).expect("as before");
             assert_eq!(Bits::new(value, &grad), *expected, "{self}: scratch of {dirt:#x}");
-            scratch[..needed].fill(dirt);
+            let untouched = |words: &[u32]| words.iter().all(|&word| word == dirt);
+            assert!(untouched(&scratch[to_write..]), "{self}: value_and_grad wrote past its scratch");
+            scratch[..to_write].fill(dirt);
             let value = self.loss.value(&batch, &mut scratch).map(f32::to_bits);
             assert_eq!(value, Ok(expected.value), "{self}: value with scratch of {dirt:#x}");
-            assert!(scratch[needed..].iter().all(|&word| word == dirt), "{self}: wrote past its scratch");
+            assert!(untouched(&scratch[needed..]), "{self}: value wrote past its scratch");
+            scratch[..needed].fill(dirt);
+            let mut grad = vec![[0.0; C]; self.sample.pixels()];
+            let value =
+                self.loss.add_grad(&batch, 1.0, &mut AnyGrad::Rows(&mut grad), &mut scratch).expect("as before");
+            assert_eq!(Bits::new(value, &grad), *expected, "{self}: add_grad with scratch of {dirt:#x}");
+            assert!(untouched(&scratch[needed..]), "{self}: add_grad wrote past its scratch");
         }
     }
 
     fn short_scratch_is_refused(&self) {
-        let needed = self.needed();
+        let error = |needed, got| Error::Length { buffer: Buffer::Scratch, needed, got };
+        let (needed, to_write, pixels) = (self.needed(), self.needed_to_write(), self.sample.pixels());
         if let Some(got) = needed.checked_sub(1) {
-            let error = Error::Length { buffer: Buffer::Scratch, needed, got };
-            self.refuses(error, got);
+            self.value_refused(error(needed, got), got);
+            self.add_refused(error(needed, got), got, pixels);
+        }
+        if let Some(got) = to_write.checked_sub(1) {
+            self.write_refused(error(to_write, got), got, pixels);
         }
     }
 
@@ -227,7 +248,8 @@ impl<const C: usize> Subject<'_, C> {
         let needed = self.sample.pixels();
         for got in [needed.wrapping_sub(1), needed + 1].into_iter().filter(|&got| got <= needed + 1) {
             let error = Error::Length { buffer: Buffer::Grad, needed, got };
-            self.gradient_refused(error, self.needed(), got);
+            self.add_refused(error, self.needed(), got);
+            self.write_refused(error, self.needed_to_write(), got);
         }
     }
 
@@ -240,21 +262,22 @@ impl<const C: usize> Subject<'_, C> {
         }
     }
 
-    fn refuses(&self, error: Error, words: usize) {
-        let pixels = self.sample.pixels();
-        self.gradient_refused(error, words, pixels);
-        let (grad, mut scratch) = self.canaries(words, pixels);
+    fn value_refused(&self, error: Error, words: usize) {
+        let (grad, mut scratch) = self.canaries(words, self.sample.pixels());
         assert_eq!(self.loss.value(&self.batch(), &mut scratch), Err(error), "{self}: value");
         self.untouched(&grad, &scratch);
     }
 
-    fn gradient_refused(&self, error: Error, words: usize, pixels: usize) {
-        let batch = self.batch();
+    fn add_refused(&self, error: Error, words: usize, pixels: usize) {
         let (mut grad, mut scratch) = self.canaries(words, pixels);
-        let result = self.loss.add_grad(&batch, 1.0, &mut AnyGrad::Rows(&mut grad), &mut scratch);
+        let result = self.loss.add_grad(&self.batch(), 1.0, &mut AnyGrad::Rows(&mut grad), &mut scratch);
         assert_eq!(result, Err(error), "{self}: add_grad");
         self.untouched(&grad, &scratch);
-        let result = self.loss.value_and_grad(&batch, &mut AnyGrad::Rows(&mut grad), &mut scratch);
+    }
+
+    fn write_refused(&self, error: Error, words: usize, pixels: usize) {
+        let (mut grad, mut scratch) = self.canaries(words, pixels);
+        let result = self.loss.value_and_grad(&self.batch(), &mut AnyGrad::Rows(&mut grad), &mut scratch);
         assert_eq!(result, Err(error), "{self}: value_and_grad");
         self.untouched(&grad, &scratch);
     }

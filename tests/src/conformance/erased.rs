@@ -1,6 +1,6 @@
 //! Losses, batches and gradients behind one type, so that the checks are compiled once and not for each loss and layout.
 
-use scarce::{Batch, Error, Loss, Planes, PlanesMut, scratch_len};
+use scarce::{Batch, Error, Loss, Planes, PlanesMut, scratch_len, scratch_len_to_write};
 
 /// A batch in either layout.
 pub(super) enum AnyBatch<'a, const C: usize> {
@@ -20,6 +20,9 @@ const NOT_COMPILED: &str = "planar scores with a pixel-major gradient are not co
 pub(super) trait AnyLoss<const C: usize> {
     /// Words of scratch: as the method says, and as the constant function does.
     fn needed(&self, pixels: usize) -> [usize; 2];
+
+    /// The same for `value_and_grad`.
+    fn needed_to_write(&self, pixels: usize) -> [usize; 2];
 
     fn value(&self, batch: &AnyBatch<'_, C>, scratch: &mut [u32]) -> Result<f32, Error>;
 
@@ -42,6 +45,10 @@ pub(super) trait AnyLoss<const C: usize> {
 impl<const C: usize, L: Loss<C>> AnyLoss<C> for L {
     fn needed(&self, pixels: usize) -> [usize; 2] {
         [self.scratch_len(pixels), scratch_len::<C, L>(pixels)]
+    }
+
+    fn needed_to_write(&self, pixels: usize) -> [usize; 2] {
+        [self.scratch_len_to_write(pixels), scratch_len_to_write::<C, L>(pixels)]
     }
 
     fn value(&self, batch: &AnyBatch<'_, C>, scratch: &mut [u32]) -> Result<f32, Error> {
