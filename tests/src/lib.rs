@@ -1,6 +1,7 @@
 //! What scarce is measured against.
 
 pub mod conformance;
+pub mod memory_table;
 pub mod patterns;
 pub mod reference;
 pub mod tolerance;
