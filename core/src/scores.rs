@@ -2,11 +2,12 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
+use crate::kernel::softmax::Target;
 use crate::kernel::tile::IGNORED;
-use crate::{Buffer, Error, Labels};
+use crate::{Buffer, Error, Labels, Math};
 use core::ops::Range;
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -18,6 +19,14 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     /// Whether a pixel's scores lie side by side.
     #[doc(hidden)]
     const PIXEL_MAJOR: bool;
+
+    /// Whether no score can be NaN or infinite.
+    #[doc(hidden)]
+    const FINITE: bool = false;
+
+    /// Whether [`softmax`](Self::softmax) gives one.
+    #[doc(hidden)]
+    const KNOWS_SOFTMAX: bool = false;
 
     /// Number of pixels, of all images together.
     fn pixels(&self) -> usize;
@@ -51,6 +60,13 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     /// Writes the pixels from `start` on, as many as there are, side by side; leaves the rest.
     #[doc(hidden)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]);
+
+    /// [`Target::new`] of the `L` pixels from `start` on, with its bits, by exponentials that the view has.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn softmax<M: Math, const L: usize>(&self, _: usize, _: &[u32; L], _: &mut [[f32; L]; C]) -> Option<Target<L>> {
+        None
+    }
 }
 
 /// Scores to change: a gradient to add to.

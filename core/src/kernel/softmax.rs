@@ -52,7 +52,9 @@ pub(crate) fn argmax_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>;
 ///
 /// `1 − p` is never computed by subtraction: at a margin of 17 it would be 0 in f32, where the other classes still hold
 /// 4·10⁻⁸, and every gradient of a well-classified pixel hangs on it.
-pub(crate) struct Target<const L: usize> {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Target<const L: usize> {
     /// Σ exp(z − max) of the other classes.
     pub(crate) rest: Lanes<L>,
     /// exp(z_t − max).
@@ -130,6 +132,33 @@ impl<const L: usize> Target<L> {
             margin[lane] = larger(ahead, 0.0);
             first_other[lane] = if is_first { 0.0 } else { rest[lane] };
             second_other[lane] = if is_first { rest[lane] } else { 0.0 };
+        }
+        Self::of_sums(rest, own, margin)
+    }
+
+    /// Of scores in steps of one scale, by the exponentials of all distances; with the bits of [`new`](Self::new) if the
+    /// scale times a distance is exact. Of pixels past the end it does not matter.
+    #[inline(always)]
+    pub(crate) fn of_steps<const C: usize>(
+        rows: &[[i8; C]],
+        exponentials: &[f32; 256],
+        scale: f32,
+        targets: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> Self {
+        let (mut rest, mut own, mut margin) = ([0.0; L], [1.0; L], [0.0; L]);
+        for ((row, target), lane) in rows.iter().zip(targets).zip(0..L) {
+            let target = *target as usize;
+            let max = row.iter().fold(i8::MIN, |max, q| if *q > max { *q } else { max });
+            for (others, q) in others.iter_mut().zip(row) {
+                others[lane] = exponentials[usize::from(max.wrapping_sub(*q).cast_unsigned())];
+            }
+            own[lane] = others.get_mut(target).and_then(|of| of.get_mut(lane)).map_or(0.0, core::mem::take);
+            let steps = row.get(target).map_or(0, |q| max.wrapping_sub(*q).cast_unsigned());
+            margin[lane] = f32::from(steps) * scale;
+            for others in others.iter() {
+                rest[lane] += others[lane];
+            }
         }
         Self::of_sums(rest, own, margin)
     }

@@ -8,7 +8,7 @@ use crate::kernel::tile::{IGNORED, Lanes, as_added, of_labels, smaller};
 use crate::labels::channel;
 use crate::loss::pixel::{TileLoss, confidence_by_tile, grad_by_tile, rows};
 use crate::math::{Fast, Math};
-use crate::{Error, Parameter, PixelLoss, Reduction};
+use crate::{Error, Parameter, PixelLoss, Reduction, Scores};
 use core::marker::PhantomData;
 
 /// Weighted softmax cross entropy, with label smoothing and logit adjustment.
@@ -216,6 +216,22 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
         }
         let target = self.target(scores, labels, grad);
         target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad)
+    }
+
+    #[inline(always)]
+    fn tile_of_softmax<S: Scores<C> + ?Sized, const L: usize>(
+        &self,
+        scores: &S,
+        start: usize,
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> Option<TileLoss<L>> {
+        if self.label_smoothing != 0.0 || self.adjusted {
+            return None;
+        }
+        let target = scores.softmax::<M, L>(start, labels, grad)?;
+        Some(target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad))
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, clear_ignored};
 use crate::labels::{BACKGROUND, channel, label};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
 use core::ops::Range;
@@ -127,6 +127,21 @@ pub trait PixelLoss<const C: usize> {
         grad: &mut [Lanes<L>; C],
     ) -> TileLoss<L> {
         rows(self, scores, labels, scale, grad)
+    }
+
+    /// [`tile`](Self::tile) of the pixels from `start` on, with its bits, if the loss is one of a softmax that the view of the
+    /// scores knows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn tile_of_softmax<S: Scores<C> + ?Sized, const L: usize>(
+        &self,
+        _: &S,
+        _: usize,
+        _: &[u32; L],
+        _: f32,
+        _: &mut [Lanes<L>; C],
+    ) -> Option<TileLoss<L>> {
+        None
     }
 
     /// The loss of a block of pixels.
@@ -262,7 +277,12 @@ pub(crate) fn of_range<
         while place < BLOCK && block.wrapping_add(place) < range.end {
             let start = block.wrapping_add(place);
             let mut of_tile = |scores: &[Lanes<LANES>; C], labels: &[u32; LANES], tile: &mut [Lanes<LANES>; C]| {
-                let mut values = loss.tile(scores, labels, scale, tile);
+                let mut values = if S::KNOWS_SOFTMAX {
+                    loss.tile_of_softmax(batch.scores(), start, labels, scale, tile)
+                        .unwrap_or_else(|| tile_of_scores(loss, batch.scores(), start, labels, scale, tile))
+                } else {
+                    loss.tile(scores, labels, scale, tile)
+                };
                 if LANES > 1 && any_ignored(labels) {
                     for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(labels) {
                         *value = if *label == IGNORED { 0.0 } else { *value };
@@ -274,7 +294,11 @@ pub(crate) fn of_range<
                     product.multiply(place, &values.odds);
                 }
             };
-            let (scores, mut labels) = batch.read(start, range.end, &mut scores);
+            let (scores, mut labels) = if S::KNOWS_SOFTMAX {
+                batch.unread(start, range.end, &scores)
+            } else {
+                batch.read(start, range.end, &mut scores)
+            };
             keep(start, &mut labels);
             let scores = scores.filter(|_| LANES > 1 || labels != [IGNORED; LANES]);
             match &mut grad {
@@ -305,6 +329,22 @@ pub(crate) fn of_range<
         block = block.wrapping_add(BLOCK);
     }
     (total.get() / divisor).clamp(f32::MIN, f32::MAX)
+}
+
+/// [`PixelLoss::tile`] of the pixels from `start` on, which have not been read.
+#[inline(never)]
+fn tile_of_scores<P: PixelLoss<C>, S: Scores<C> + ?Sized, const C: usize, const L: usize>(
+    loss: &P,
+    scores: &S,
+    start: usize,
+    labels: &[u32; L],
+    scale: f32,
+    grad: &mut [Lanes<L>; C],
+) -> TileLoss<L> {
+    let mut tile = [[0.0; L]; C];
+    scores.read(start, &mut tile);
+    clear_ignored(&mut tile, labels);
+    loss.tile(&tile, labels, scale, grad)
 }
 
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {
