@@ -73,6 +73,10 @@ pub trait Scores<const C: usize>: sealed::Sealed {
 ///
 /// Implemented for what [`Scores`] is, where it can be written. Sealed.
 pub trait ScoresMut<const C: usize>: Scores<C> {
+    /// Whether what is written can be read again, and added to, as it was.
+    #[doc(hidden)]
+    const KEEPS: bool = true;
+
     /// Adds one row to each pixel from `start` on, as long as both last; a `None` leaves its pixel untouched.
     #[doc(hidden)]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>);

@@ -141,21 +141,22 @@ impl<const L: usize> Target<L> {
     #[inline(always)]
     pub(crate) fn of_steps<const C: usize>(
         rows: &[[i8; C]],
-        exponentials: &[f32; 256],
+        exponentials: &[u32; 256],
         scale: f32,
         targets: &[u32; L],
         others: &mut [Lanes<L>; C],
     ) -> Self {
         let (mut rest, mut own, mut margin) = ([0.0; L], [1.0; L], [0.0; L]);
         for ((row, target), lane) in rows.iter().zip(targets).zip(0..L) {
-            let target = *target as usize;
             let max = row.iter().fold(i8::MIN, |max, q| if *q > max { *q } else { max });
+            let steps = |q: i8| max.wrapping_sub(q).cast_unsigned();
             for (others, q) in others.iter_mut().zip(row) {
-                others[lane] = exponentials[usize::from(max.wrapping_sub(*q).cast_unsigned())];
+                others[lane] = f32::from_bits(exponentials[usize::from(steps(*q))]);
             }
-            own[lane] = others.get_mut(target).and_then(|of| of.get_mut(lane)).map_or(0.0, core::mem::take);
-            let steps = row.get(target).map_or(0, |q| max.wrapping_sub(*q).cast_unsigned());
-            margin[lane] = f32::from(steps) * scale;
+            if let (Some(q), Some(others)) = (row.get(*target as usize), others.get_mut(*target as usize)) {
+                own[lane] = core::mem::take(&mut others[lane]);
+                margin[lane] = f32::from(steps(*q)) * scale;
+            }
             for others in others.iter() {
                 rest[lane] += others[lane];
             }

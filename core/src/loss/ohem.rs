@@ -391,6 +391,7 @@ impl<L> Ohem<L> {
 
 impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
     const SCRATCH: Scratch = Scratch::new(COUNTERS, 1);
+    const WRITES_ONCE: bool = true;
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         self.check_rule()?;
