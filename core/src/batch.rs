@@ -131,6 +131,12 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         self.labels.channels::<C, L>(start, end)
     }
 
+    /// The labels from a pixel on as they are, and the one that is ignored; one that no label is if none is.
+    #[inline(always)]
+    pub(crate) fn labels_from(&self, start: usize) -> (&[u8], u32) {
+        self.labels.data_from(start)
+    }
+
     /// The labels of a range.
     pub(crate) fn labels_of(&self, range: Range<usize>) -> Labels<'_> {
         self.labels.of(range)

@@ -3,7 +3,8 @@
 //! The losses of semantic segmentation that answer class imbalance, with their analytic gradients: `no_std`, without a heap,
 //! without a panic, the same bits on every target. Slices that the caller owns, scratch that the caller lends.
 //!
-//! * [`Batch`] takes scores ([`Scores`]: pixel-major or class-major) and [`Labels`], and checks them once.
+//! * [`Batch`] takes scores ([`Scores`]: pixel-major, class-major, or [`Quantized`] to 8 bits) and [`Labels`], and checks them
+//!   once.
 //! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
 //!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any
 //!   of them.

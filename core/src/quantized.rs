@@ -1,7 +1,7 @@
 //! Scores of 8 bits, as a quantised network has them.
 
 use crate::error::{check_parameter, positive};
-use crate::kernel::softmax::Target;
+use crate::kernel::softmax::Steps;
 use crate::math::{Fast, Math};
 use crate::scores::{Zeros, sealed};
 use crate::{Error, Labels, Parameter, Scores};
@@ -90,7 +90,7 @@ impl<'a, const C: usize, M> Quantized<'a, C, &'a ExpTable<M>> {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpTable<M = Fast> {
-    /// Their bits: a Cortex-M4F moves them from the table to the gradient with an instruction less than as floats.
+    /// Their bits.
     exponentials: [u32; STEPS],
     scale: f32,
     math: PhantomData<M>,
@@ -215,15 +215,10 @@ impl<const C: usize, T: Table> Scores<C> for Quantized<'_, C, T> {
     }
 
     #[inline(always)]
-    fn softmax<M: Math, const L: usize>(
-        &self,
-        start: usize,
-        targets: &[u32; L],
-        others: &mut [[f32; L]; C],
-    ) -> Option<Target<L>> {
+    fn steps<M: Math, const L: usize>(&self, start: usize) -> Option<Steps<'_, C>> {
         let (exponentials, scale) = self.table.of::<M>()?;
         let rows = self.rows.get(start..).unwrap_or_default();
         let rows = rows.first_chunk::<L>().map_or(rows, |rows| rows);
-        Some(Target::of_steps(rows, exponentials, scale, targets, others))
+        Some(Steps { rows, exponentials, scale })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
-use crate::kernel::softmax::Target;
+use crate::kernel::softmax::Steps;
 use crate::kernel::tile::IGNORED;
 use crate::{Buffer, Error, Labels, Math};
 use core::ops::Range;
@@ -14,7 +14,8 @@ pub(crate) mod sealed {
 /// Scores to read: `C` numbers a pixel, logits or probabilities.
 ///
 /// Implemented for pixel-major slices and arrays of `[f32; C]` (HWC, what a kernel on a microcontroller produces) and for
-/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps). Sealed: layouts come with this crate.
+/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps), and for scores of 8 bits, [`Quantized`](crate::Quantized).
+/// Sealed: layouts come with this crate.
 pub trait Scores<const C: usize>: sealed::Sealed {
     /// Whether a pixel's scores lie side by side.
     #[doc(hidden)]
@@ -24,7 +25,7 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     #[doc(hidden)]
     const FINITE: bool = false;
 
-    /// Whether [`softmax`](Self::softmax) gives one.
+    /// Whether there may be [`steps`](Self::steps).
     #[doc(hidden)]
     const KNOWS_SOFTMAX: bool = false;
 
@@ -61,17 +62,18 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     #[doc(hidden)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]);
 
-    /// [`Target::new`] of the `L` pixels from `start` on, with its bits, by exponentials that the view has.
+    /// The up to `L` pixels from `start` on as steps, where their exponentials are known.
     #[doc(hidden)]
     #[inline(always)]
-    fn softmax<M: Math, const L: usize>(&self, _: usize, _: &[u32; L], _: &mut [[f32; L]; C]) -> Option<Target<L>> {
+    fn steps<M: Math, const L: usize>(&self, _: usize) -> Option<Steps<'_, C>> {
         None
     }
 }
 
 /// Scores to change: a gradient to add to.
 ///
-/// Implemented for what [`Scores`] is, where it can be written. Sealed.
+/// Implemented for what [`Scores`] is, where it can be written; [`QuantizedMut`](crate::QuantizedMut) can be written only.
+/// Sealed.
 pub trait ScoresMut<const C: usize>: Scores<C> {
     /// Whether what is written can be read again, and added to, as it was.
     #[doc(hidden)]

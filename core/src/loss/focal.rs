@@ -146,7 +146,7 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         scale: f32,
         grad: &mut [Lanes<L>; C],
     ) -> Option<TileLoss<L>> {
-        let target = scores.softmax::<M, L>(start, labels, grad)?;
+        let target = Target::of_steps(&scores.steps::<M, L>(start)?, labels, grad);
         Some(self.tile_of(&target, labels, scale, grad))
     }
 

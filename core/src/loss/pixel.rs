@@ -2,7 +2,7 @@
 
 use super::bounded;
 use crate::error::{check_parameter, positive};
-use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, SUMS, Total};
+use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
 use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, clear_ignored};
 use crate::labels::{BACKGROUND, channel, label};
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut};
@@ -144,6 +144,20 @@ pub trait PixelLoss<const C: usize> {
         None
     }
 
+    /// The loss of the [`BLOCK`] pixels from `start` on, and its gradient, written with the bits of [`tile`](Self::tile); if
+    /// that is faster for what the view of the scores knows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn write_block<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        _: &Batch<'_, S, C>,
+        _: usize,
+        _: f32,
+        _: &mut G,
+    ) -> Option<f32> {
+        None
+    }
+
     /// The loss of a block of pixels.
     #[doc(hidden)]
     #[inline(always)]
@@ -239,7 +253,7 @@ fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Si
     loss: &P,
     batch: &Batch<'_, S, C>,
     scale: f32,
-    mut grad: Option<&mut G>,
+    grad: Option<&mut G>,
 ) -> f32 {
     let divisor = divisor(loss, batch);
     if divisor <= 0.0 {
@@ -248,59 +262,16 @@ fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Si
         }
         return 0.0;
     }
-    if let (true, true, Some(grad)) = (LANES == 1 && S::KNOWS_SOFTMAX && G::PIXEL_MAJOR, SET, &mut grad)
-        && let Some(value) = write_by_softmax(loss, batch, divisor, scale, &mut **grad)
-    {
-        return value;
-    }
-    of_range::<SET, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _| {})
-}
-
-/// [`of_range`] of all pixels, whose softmax the view knows, one after the other, each with the row of its gradient; `None` if
-/// the loss is not of that softmax. A block is gone through by eighths: of the eight sums one is at work, in a register.
-#[inline(always)]
-fn write_by_softmax<const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-    loss: &P,
-    batch: &Batch<'_, S, C>,
-    divisor: f32,
-    scale: f32,
-    grad: &mut G,
-) -> Option<f32> {
-    let scale = bounded(scale / divisor);
-    let mut total = Total::ZERO;
-    let mut block = 0_usize;
-    while block < batch.pixels() {
-        let end = batch.pixels().min(block.wrapping_add(BLOCK));
-        let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
-        for eighth in 0..SUMS {
-            let (mut of_sum, mut of_product) = (BlockSum::ZERO, BlockProduct::ONE);
-            let mut pixel = block.wrapping_add(eighth);
-            while pixel < end {
-                let labels = batch.channels::<1>(pixel, end);
-                let Some(tile) = grad.view(pixel) else { break };
-                if labels == [IGNORED] {
-                    *tile = [[0.0]; C];
-                } else {
-                    let values = loss.tile_of_softmax(batch.scores(), pixel, &labels, scale, tile)?;
-                    of_sum.add(0, &values.plain);
-                    of_product.multiply(0, &values.odds);
-                }
-                pixel = pixel.wrapping_add(SUMS);
-            }
-            sum.put(eighth, of_sum);
-            product.put(eighth, of_product);
-        }
-        total.add(loss.block(&sum, &product));
-        block = block.wrapping_add(BLOCK);
-    }
-    Some((total.get() / divisor).clamp(f32::MIN, f32::MAX))
+    of_range::<SET, true, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _| {})
 }
 
 /// The loss of the pixels of a range, divided; its gradient is added to `grad`, or written if it is to `SET`. `keep` gets the
-/// channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out.
+/// channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out; it leaves out none if it
+/// keeps `ALL`.
 #[inline(always)]
 pub(crate) fn of_range<
     const SET: bool,
+    const ALL: bool,
     const C: usize,
     P: PixelLoss<C>,
     S: Scores<C> + ?Sized,
@@ -319,6 +290,14 @@ pub(crate) fn of_range<
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = range.start;
     while block < range.end {
+        if let (true, true, Some(grad)) = (SET && ALL, S::KNOWS_SOFTMAX, &mut grad)
+            && range.end.wrapping_sub(block) >= BLOCK
+            && let Some(value) = loss.write_block(batch, block, scale, &mut **grad)
+        {
+            total.add(value);
+            block = block.wrapping_add(BLOCK);
+            continue;
+        }
         let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
         let mut place = 0;
         while place < BLOCK && block.wrapping_add(place) < range.end {
