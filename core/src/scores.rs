@@ -14,8 +14,8 @@ pub(crate) mod sealed {
 /// Scores to read: `C` numbers a pixel, logits or probabilities.
 ///
 /// Implemented for pixel-major slices and arrays of `[f32; C]` (HWC, what a kernel on a microcontroller produces) and for
-/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps), and for scores of 8 bits, [`Quantized`](crate::Quantized).
-/// Sealed: layouts come with this crate.
+/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps); and for [`Quantized`](crate::Quantized) scores. Sealed:
+/// layouts come with this crate.
 pub trait Scores<const C: usize>: sealed::Sealed {
     /// Whether a pixel's scores lie side by side.
     #[doc(hidden)]
