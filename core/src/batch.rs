@@ -138,6 +138,12 @@ impl<S: ?Sized, const C: usize> Batch<'_, S, C> {
         self.labels.channels::<C, L>(start, end)
     }
 
+    /// The labels from a pixel on as they are, and the one that is ignored; one that no label is if none is.
+    #[inline(always)]
+    pub(crate) fn labels_from(&self, start: usize) -> (&[u8], u32) {
+        self.labels.data_from(start)
+    }
+
     /// The labels of a range.
     pub(crate) fn labels_of(&self, range: Range<usize>) -> Labels<'_> {
         self.labels.of(range)
@@ -158,6 +164,12 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
     #[inline(always)]
     pub(crate) fn rows_of(&self, range: Range<usize>) -> Option<&[[f32; C]]> {
         self.scores.rows_slice(range)
+    }
+
+    /// The scores' view.
+    #[inline(always)]
+    pub(crate) const fn scores(&self) -> &S {
+        self.scores
     }
 
     /// The `L` pixels from `start` on, up to `end`: their scores, which are 0 where ignored and are kept in `tile` where they
@@ -182,11 +194,32 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
     }
 }
 
+impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
+    /// As [`read`](Self::read), of scores that are left where they are: `tile` stands for them.
+    #[inline(always)]
+    pub(crate) fn unread<'t, const L: usize>(
+        &self,
+        start: usize,
+        end: usize,
+        tile: &'t [[f32; L]; C],
+    ) -> (Option<&'t [[f32; L]; C]>, [u32; L]) {
+        let labels = self.channels(start, end);
+        ((!any_ignored(&labels) || labels != [IGNORED; L]).then_some(tile), labels)
+    }
+}
+
 /// The pixels of each class and of all, if no label and no score is at fault.
 ///
 /// As [`Zeros`] does. Looking at the bits of each score took 7 instructions on a Cortex-M4F.
 fn count<S: Scores<C> + ?Sized, const C: usize>(scores: &S, labels: Labels<'_>) -> Option<([u32; C], u32)> {
     let (mut counts, mut valid) = ([0_u32; C], 0_u32);
+    if LANES == 1 && S::FINITE {
+        for label in labels.from(0) {
+            let Some(label) = label else { continue };
+            tally(label, &mut counts, &mut valid)?;
+        }
+        return Some((counts, valid));
+    }
     if LANES == 1 {
         let mut zero = 0.0;
         for (row, label) in scores.rows(0..labels.len()).zip(labels.from(0)) {

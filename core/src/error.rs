@@ -120,6 +120,8 @@ pub enum Parameter {
     Pairs,
     /// The factor of the gradient: in `-1e12..=1e12`.
     Scale,
+    /// The scale of quantised scores, or of a quantised gradient: in `1e-12..=1e12`.
+    QuantizationScale,
 }
 
 impl fmt::Display for Error {
@@ -172,6 +174,7 @@ impl fmt::Display for Parameter {
             Self::Temperature => "temperature",
             Self::Pairs => "number or share of pairs",
             Self::Scale => "scale",
+            Self::QuantizationScale => "scale of a quantisation",
         })
     }
 }

@@ -52,6 +52,12 @@ impl<'a> Labels<'a> {
         Self { data: self.data.get(range).unwrap_or_default(), ..self }
     }
 
+    /// The labels from a pixel on, and the one that is ignored; [`NONE`] if none is.
+    #[inline(always)]
+    pub(crate) fn data_from(&self, start: usize) -> (&'a [u8], u32) {
+        (self.data.get(start..).unwrap_or_default(), self.ignore.map_or(NONE, u32::from))
+    }
+
     /// Whether a pixel that is not ignored is of the class of a channel.
     #[inline(always)]
     pub(crate) fn are<const C: usize>(self, channel: usize) -> impl Fn(usize) -> bool + Copy + use<'a, C> {

@@ -3,7 +3,8 @@
 //! The losses of semantic segmentation that answer class imbalance, with their analytic gradients: `no_std`, without a heap,
 //! without a panic, the same bits on every target. Slices that the caller owns, scratch that the caller lends.
 //!
-//! * [`Batch`] takes scores ([`Scores`]: pixel-major or class-major) and [`Labels`], and checks them once.
+//! * [`Batch`] takes scores ([`Scores`]: pixel-major, class-major, or [`Quantized`] to 8 bits) and [`Labels`], and checks them
+//!   once.
 //! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
 //!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any
 //!   of them.
@@ -52,6 +53,8 @@ mod loss;
 mod math;
 mod memory;
 pub mod metrics;
+mod quantized;
+mod quantized_mut;
 pub mod sample;
 mod scores;
 mod tiled;
@@ -79,5 +82,7 @@ pub use loss::{Loss, Scratch, scratch_len, scratch_len_to_write};
 pub use math::Micro;
 pub use math::{Fast, Fixed, Libm, Math};
 pub use memory::{Component, Memory};
+pub use quantized::{ExpTable, Quantized, Table};
+pub use quantized_mut::{QuantizedElement, QuantizedMut, Rounding};
 pub use scores::{Planes, PlanesMut, Scores, ScoresMut};
 pub use tiled::{Tiled, Tiles};

@@ -65,6 +65,10 @@ pub trait Loss<const C: usize> {
     #[doc(hidden)]
     const WRITES_FASTER: bool = false;
 
+    /// Whether each element of a gradient to be written is written and left: neither read again nor added to.
+    #[doc(hidden)]
+    const WRITES_ONCE: bool = false;
+
     /// Refuses bad parameters, and batches that the loss is not defined on.
     ///
     /// # Errors
@@ -122,6 +126,7 @@ pub trait Loss<const C: usize> {
         grad: &mut G,
         scratch: &mut [u32],
     ) -> Result<f32, Error> {
+        const { assert!(G::KEEPS, "a quantised gradient is written by `value_and_grad`, and not added to") };
         self.check(batch)?;
         check_parameter(Parameter::Scale, &[scale], signed)?;
         check_grad(grad, batch.pixels())?;
@@ -139,6 +144,12 @@ pub trait Loss<const C: usize> {
         grad: &mut G,
         scratch: &mut [u32],
     ) -> Result<f32, Error> {
+        const {
+            assert!(
+                G::KEEPS || Self::WRITES_ONCE,
+                "this loss adds to the gradient, or keeps numbers in it, which a quantised one cannot hold"
+            );
+        }
         self.check(batch)?;
         check_grad(grad, batch.pixels())?;
         let scratch = lend(Self::SCRATCH_TO_WRITE, batch.pixels(), scratch)?;

@@ -2,22 +2,32 @@
 //!
 //! A kernel asks a view for pixels in order, or for one element to change; which layout lies behind it never leaks into a loss.
 
+use crate::kernel::softmax::Steps;
 use crate::kernel::tile::IGNORED;
-use crate::{Buffer, Error, Labels};
+use crate::{Buffer, Error, Labels, Math};
 use core::ops::Range;
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
 /// Scores to read: `C` numbers a pixel, logits or probabilities.
 ///
 /// Implemented for pixel-major slices and arrays of `[f32; C]` (HWC, what a kernel on a microcontroller produces) and for
-/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps). Sealed: layouts come with this crate.
+/// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps); and for [`Quantized`](crate::Quantized) scores. Sealed:
+/// layouts come with this crate.
 pub trait Scores<const C: usize>: sealed::Sealed {
     /// Whether a pixel's scores lie side by side.
     #[doc(hidden)]
     const PIXEL_MAJOR: bool;
+
+    /// Whether no score can be NaN or infinite.
+    #[doc(hidden)]
+    const FINITE: bool = false;
+
+    /// Whether there may be [`steps`](Self::steps).
+    #[doc(hidden)]
+    const KNOWS_SOFTMAX: bool = false;
 
     /// Number of pixels, of all images together.
     fn pixels(&self) -> usize;
@@ -51,12 +61,24 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     /// Writes the pixels from `start` on, as many as there are, side by side; leaves the rest.
     #[doc(hidden)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]);
+
+    /// The up to `L` pixels from `start` on as steps, where their exponentials are known.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn steps<M: Math, const L: usize>(&self, _: usize) -> Option<Steps<'_, C>> {
+        None
+    }
 }
 
 /// Scores to change: a gradient to add to.
 ///
-/// Implemented for what [`Scores`] is, where it can be written. Sealed.
+/// Implemented for what [`Scores`] is, where it can be written; [`QuantizedMut`](crate::QuantizedMut) can be written only.
+/// Sealed.
 pub trait ScoresMut<const C: usize>: Scores<C> {
+    /// Whether what is written can be read again, and added to, as it was.
+    #[doc(hidden)]
+    const KEEPS: bool = true;
+
     /// Adds one row to each pixel from `start` on, as long as both last; a `None` leaves its pixel untouched.
     #[doc(hidden)]
     fn add_rows(&mut self, start: usize, rows: impl Iterator<Item = Option<[f32; C]>>);

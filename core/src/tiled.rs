@@ -141,6 +141,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
         scale: f32,
         grad: &mut G,
     ) -> Result<(), Error> {
+        const { assert!(G::KEEPS, "a quantised gradient is written by `tile_grad`, and not added to") };
         check_grad(grad, tile.pixels())?;
         self.check(tile)?;
         run::<false, C, S, G>(tile, grad, self.gradient(tiles.settled(scale)?, scale));

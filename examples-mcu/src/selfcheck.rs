@@ -7,9 +7,9 @@ use rand_pcg::Pcg32;
 use scarce::metrics::Confusion;
 use scarce::sample::{All, Hardest, Random, SemiHard, Stride, segmentation_aware};
 use scarce::{
-    Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, Focal, Form, Heap, Labels, Libm, Loss,
-    Lovasz, LovaszHinge, Math, Memory, Micro, MinKept, Ohem, Overlap, PixelContrast, Planes, PlanesMut, Reduction,
-    SemanticEncoding, SigmoidFocal, Sum, VolumeWeights, Within, weights,
+    Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Form, Heap, Labels,
+    Libm, Loss, Lovasz, LovaszHinge, Math, Memory, Micro, MinKept, Ohem, Overlap, PixelContrast, Planes, PlanesMut,
+    Quantized, QuantizedMut, Reduction, Rounding, SemanticEncoding, SigmoidFocal, Sum, VolumeWeights, Within, weights,
 };
 
 /// What one loss makes of the data.
@@ -40,6 +40,7 @@ const SCRATCH: usize = 5 * PIXELS + 512;
 pub fn run(mut report: impl FnMut(Line)) -> Result<(), Fault> {
     losses(Libm, "Libm", &mut report)?;
     losses(Micro, "Micro", &mut report)?;
+    of_quantized(&mut report)?;
     of_features(&mut report)?;
     of_counts(&mut report)
 }
@@ -227,6 +228,51 @@ fn losses<M: Math>(math: M, functions: &'static str, report: &mut impl FnMut(Lin
     let encoding = SemanticEncoding::new().with_math(math).with_weights([0.5, 1.0, 2.0, 3.0]);
     let value = encoding.value_and_grad(&presence, labels, &mut gradient);
     report(line(name, functions, value.map_err(|error| Fault::Refused(name, error))?, gradient.as_flattened()));
+    Ok(())
+}
+
+/// Scores of 8 bits: computed, by a table, and to gradients of 8 and 16 bits.
+#[inline(never)]
+fn of_quantized(report: &mut impl FnMut(Line)) -> Result<(), Fault> {
+    let refused = |error| Fault::Refused("quantised scores", error);
+    let (scale, zero_point) = (0.0938, -3);
+    // Enough for a block of 64.
+    let mut numbers = Numbers(11);
+    let rows = [[(); CLASSES]; 2 * PIXELS].map(|pixel| pixel.map(|()| numbers.next() as i8));
+    let [first, second] = [labels(CLASSES as u8), labels(3)];
+    let mut many = [0; 2 * PIXELS];
+    for (slot, label) in many.iter_mut().zip(first.iter().chain(&second)) {
+        *slot = *label;
+    }
+    let labels = Labels::new(&many).ignoring(IGNORED);
+    let mut gradient = [[0.0; CLASSES]; 2 * PIXELS];
+    let computed =
+        Quantized::per_class(&rows, [scale, 0.1, 0.03, 0.061], [zero_point, 0, -128, 127]).map_err(refused)?;
+    let batch = Batch::new(&computed, labels).map_err(refused)?;
+    let value = CrossEntropy::new().value_and_grad(&batch, &mut gradient, &mut []).map_err(refused)?;
+    report(line("cross entropy of 8 bits", "Fast", value, gradient.as_flattened()));
+
+    let table = ExpTable::new(scale).map_err(refused)?;
+    let tabled = Quantized::with_table(&rows, &table, zero_point);
+    let batch = Batch::new(&tabled, labels).map_err(refused)?;
+    let value = CrossEntropy::new().value_and_grad(&batch, &mut gradient, &mut []).map_err(refused)?;
+    report(line("cross entropy of 8 bits by table", "Fast", value, gradient.as_flattened()));
+    let value = Focal::new(2.0).value_and_grad(&batch, &mut gradient, &mut []).map_err(refused)?;
+    report(line("focal of 8 bits by table", "Fast", value, gradient.as_flattened()));
+
+    let (mut bytes, mut words) = ([[0_i8; CLASSES]; 2 * PIXELS], [[0_i16; CLASSES]; 2 * PIXELS]);
+    let rounding = Rounding::Stochastic { seed: 2024 };
+    let mut view = QuantizedMut::new(&mut bytes, 1e-4).map_err(refused)?.with_rounding(rounding);
+    let value = CrossEntropy::new().value_and_grad(&batch, &mut view, &mut []).map_err(refused)?.to_bits();
+    let words_of = |value: u32, gradient: &mut dyn Iterator<Item = i32>| {
+        hash(core::iter::once(value).chain(gradient.map(i32::cast_unsigned)))
+    };
+    let number = words_of(value, &mut bytes.as_flattened().iter().map(|element| i32::from(*element)));
+    report(Line { name: "cross entropy, gradient of 8 bits, stochastic", functions: "Fast", value, hash: number });
+    let mut view = QuantizedMut::new(&mut words, 1e-7).map_err(refused)?;
+    let value = Overlap::dice().value_and_grad(&batch, &mut view, &mut []).map_err(refused)?.to_bits();
+    let number = words_of(value, &mut words.as_flattened().iter().map(|element| i32::from(*element)));
+    report(Line { name: "Dice, gradient of 16 bits", functions: "Fast", value, hash: number });
     Ok(())
 }
 

@@ -13,7 +13,9 @@ const IMAGES: [[usize; 3]; 3] = [[64, 64, 4], [128, 128, 5], [512, 512, 21]];
 #[must_use]
 pub fn table() -> String {
     let mut table = Table(String::new());
-    table.line("Memory beside scores and labels, and beside the gradient where that does not take the place of the scores.");
+    table.line(
+        "Memory beside scores and labels, and beside the gradient where that does not take the place of the scores.",
+    );
     table.line("Bytes of scratch for any method; for `value_and_grad` alone; and tile by tile, whatever the size of the image.");
     table.line("With `Radix`, on hosts, 48 KiB of counters from 12 032 pixels on are included.");
     table.line("");

@@ -1,7 +1,7 @@
 //! Losses tile by tile, beside the same losses of the whole image.
 
 use scarce::{Batch, CrossEntropy, Error, Labels, Libm, Loss, LovaszHistogram, MinKept, Ohem, Overlap, Parameter};
-use scarce::{Buffer, Sum, Tiled, Tiles};
+use scarce::{Buffer, QuantizedMut, Sum, Tiled, Tiles};
 use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
 use scarce_tests::conformance::contract::{Bits, evaluate};
 use scarce_tests::conformance::samples::Sample;
@@ -195,6 +195,27 @@ fn one_class_after_the_other_adds_up_to_all() {
     assert_eq!(run(&all.of_class(3), &sample, &tiling).0.value(), 0.0, "there is no such class");
     let (one, three) = (size_of::<Tiles<3, LovaszHistogram<3, 256, 1>>>(), size_of::<Tiles<3, LovaszHistogram<3>>>());
     assert_eq!(three - one, 2 * 2048, "2 KiB a class with 256 bins");
+}
+
+/// Logits of 8 bits, and a gradient of 8 bits in their place: that of the same logits as floats, rounded.
+#[test]
+fn a_gradient_of_8_bits_takes_the_place_of_logits_of_8_bits() {
+    let mut random = Random::new(11);
+    let mut logits: Vec<[i8; 3]> = (0..300).map(|_| std::array::from_fn(|_| random.bits() as i8)).collect();
+    let labels: Vec<u8> = (0..300).map(|_| [0, 1, 2, 255][random.below(4)]).collect();
+    let labels = Labels::new(&labels).ignoring(255);
+    let loss = Sum((1.0, CrossEntropy::new()), (1.0, LovaszHistogram::<3>::new()));
+    let mut floats: Vec<[f32; 3]> = logits.iter().map(|row| row.map(|q| f32::from(i16::from(q) - 5) * 0.05)).collect();
+    let value = loss.value_and_grad_in_place(floats.as_mut_slice(), labels, &mut Tiles::new()).expect("valid");
+    let scale = floats.as_flattened().iter().fold(0.0, |largest: f32, element| largest.max(element.abs())) / 127.0;
+
+    let mut bytes = QuantizedMut::in_place(&mut logits, 0.05, 5, scale).expect("valid");
+    let found = loss.value_and_grad_in_place(&mut bytes, labels, &mut Tiles::new()).expect("valid");
+    assert_eq!(found.to_bits(), value.to_bits());
+    for (found, element) in logits.as_flattened().iter().zip(floats.as_flattened()) {
+        assert!((f32::from(*found) - element / scale).abs() <= 0.5001, "{found}, {}", element / scale);
+    }
+    assert!(logits.as_flattened().iter().any(|element| element.abs() == 127));
 }
 
 #[test]

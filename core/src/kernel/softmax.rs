@@ -1,5 +1,6 @@
 //! Softmax of pixels, and what the losses on their targets need, in the stable forms.
 
+use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, SUMS};
 use crate::kernel::tile::{Lanes, as_added, larger, looked_up, put, smaller};
 use crate::math::Math;
 
@@ -46,6 +47,73 @@ pub(crate) fn argmax_of_each<const C: usize, const L: usize>(scores: &[Lanes<L>;
         }
     }
     most
+}
+
+/// Pixels whose scores are whole numbers of steps, and the exponentials of all distances between them.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Steps<'a, const C: usize> {
+    pub(crate) rows: &'a [[i8; C]],
+    /// The bits of exp(−k · scale): a Cortex-M4F moves them into a gradient with an instruction less than as floats.
+    pub(crate) exponentials: &'a [u32; 256],
+    pub(crate) scale: f32,
+}
+
+impl<const C: usize> Steps<'_, C> {
+    /// As [`target_cross_entropy`](crate::loss::cross_entropy::target_cross_entropy) of a block of pixels, with its bits, the
+    /// weight of all and `scale` in one `factor` ≥ 0. `None` if there are not so many.
+    ///
+    /// The block is gone through by eighths: of the eight sums one is at work, in a register.
+    #[inline(never)]
+    pub(crate) fn cross_entropy(
+        &self,
+        labels: &[u8],
+        ignore: u32,
+        factor: f32,
+        grad: &mut [[f32; C]],
+    ) -> Option<(BlockSum, BlockProduct)> {
+        let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
+        let rows: &[[[i8; C]; SUMS]; BLOCK / SUMS] = self.rows.as_chunks().0.first_chunk()?;
+        let labels: &[[u8; SUMS]; BLOCK / SUMS] = labels.as_chunks().0.first_chunk()?;
+        let grad: &mut [[[f32; C]; SUMS]; BLOCK / SUMS] = grad.as_chunks_mut().0.first_chunk_mut()?;
+        for eighth in 0..SUMS {
+            let (mut of_sum, mut of_product) = (BlockSum::ZERO, BlockProduct::ONE);
+            for ((rows, labels), grad) in rows.iter().zip(labels).zip(&mut *grad) {
+                let (row, target, grad) = (&rows[eighth], labels[eighth], &mut grad[eighth]);
+                if u32::from(target) == ignore {
+                    *grad = [0.0; C];
+                    continue;
+                }
+                let max = row.iter().fold(i8::MIN, |max, q| if *q > max { *q } else { max });
+                let steps = |q: i8| max.wrapping_sub(q).cast_unsigned();
+                for (slot, q) in grad.iter_mut().zip(row) {
+                    *slot = f32::from_bits(self.exponentials[usize::from(steps(*q))]);
+                }
+                let Some((q, slot)) = row.get(usize::from(target)).zip(grad.get_mut(usize::from(target))) else {
+                    continue;
+                };
+                let own = core::mem::take(slot);
+                let margin = f32::from(steps(*q)) * self.scale;
+                let mut rest = 0.0;
+                for other in &*grad {
+                    rest += *other;
+                }
+                let Target { inverse: [inverse], odds, .. } = Target::of_sums([rest], [own], [margin]);
+                let factor = inverse * factor;
+                for slot in &mut *grad {
+                    *slot *= factor;
+                }
+                if let Some(slot) = grad.get_mut(usize::from(target)) {
+                    *slot = as_added(-(rest * factor));
+                }
+                of_sum.add(0, &[margin]);
+                of_product.multiply(0, &odds);
+            }
+            sum.put(eighth, of_sum);
+            product.put(eighth, of_product);
+        }
+        Some((sum, product))
+    }
 }
 
 /// The softmax of `L` pixels, seen from the target class of each.
@@ -130,6 +198,32 @@ impl<const L: usize> Target<L> {
             margin[lane] = larger(ahead, 0.0);
             first_other[lane] = if is_first { 0.0 } else { rest[lane] };
             second_other[lane] = if is_first { rest[lane] } else { 0.0 };
+        }
+        Self::of_sums(rest, own, margin)
+    }
+
+    /// Of scores in steps of one scale, by the exponentials of all distances; with the bits of [`new`](Self::new) if the
+    /// scale times a distance is exact. Of pixels past the end it does not matter.
+    #[inline(always)]
+    pub(crate) fn of_steps<const C: usize>(
+        Steps { rows, exponentials, scale }: &Steps<'_, C>,
+        targets: &[u32; L],
+        others: &mut [Lanes<L>; C],
+    ) -> Self {
+        let (mut rest, mut own, mut margin) = ([0.0; L], [1.0; L], [0.0; L]);
+        for ((row, target), lane) in rows.iter().zip(targets).zip(0..L) {
+            let max = row.iter().fold(i8::MIN, |max, q| if *q > max { *q } else { max });
+            let steps = |q: i8| max.wrapping_sub(q).cast_unsigned();
+            for (others, q) in others.iter_mut().zip(row) {
+                others[lane] = f32::from_bits(exponentials[usize::from(steps(*q))]);
+            }
+            if let (Some(q), Some(others)) = (row.get(*target as usize), others.get_mut(*target as usize)) {
+                own[lane] = core::mem::take(&mut others[lane]);
+                margin[lane] = f32::from(steps(*q)) * *scale;
+            }
+            for others in others.iter() {
+                rest[lane] += others[lane];
+            }
         }
         Self::of_sums(rest, own, margin)
     }

@@ -113,6 +113,12 @@ impl BlockSum {
         }
     }
 
+    /// Takes one of the sums from another, where it is the first.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: usize, Self([sum, ..]): Self) {
+        self.0[place % SUMS] = sum;
+    }
+
     /// The sum of the values of a block of pixels.
     #[inline(always)]
     pub(crate) fn of<const L: usize>(values: &[f32; L]) -> f32 {
@@ -183,6 +189,12 @@ impl BlockProduct {
                 *product = times(*product, *value);
             }
         }
+    }
+
+    /// As [`BlockSum::put`].
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: usize, Self([product, ..]): Self) {
+        self.0[place % SUMS] = product;
     }
 
     #[inline]

@@ -3,12 +3,12 @@
 use crate::error::{check_parameter, signed, unit, weight};
 use crate::kernel::sigmoid::{Logistic, label_confidence};
 use crate::kernel::softmax::{Target, largest, sum};
-use crate::kernel::sum::{BlockProduct, BlockSum};
+use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum};
 use crate::kernel::tile::{IGNORED, Lanes, as_added, of_labels, smaller};
 use crate::labels::channel;
 use crate::loss::pixel::{TileLoss, confidence_by_tile, grad_by_tile, rows};
 use crate::math::{Fast, Math};
-use crate::{Error, Parameter, PixelLoss, Reduction};
+use crate::{Batch, Error, Parameter, PixelLoss, Reduction, Scores, ScoresMut};
 use core::marker::PhantomData;
 
 /// Weighted softmax cross entropy, with label smoothing and logit adjustment.
@@ -216,6 +216,39 @@ impl<const C: usize, M: Math> PixelLoss<C> for CrossEntropy<C, M> {
         }
         let target = self.target(scores, labels, grad);
         target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad)
+    }
+
+    #[inline(always)]
+    fn tile_of_softmax<S: Scores<C> + ?Sized, const L: usize>(
+        &self,
+        scores: &S,
+        start: usize,
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> Option<TileLoss<L>> {
+        if self.label_smoothing != 0.0 || self.adjusted {
+            return None;
+        }
+        let target = Target::of_steps(&scores.steps::<M, L>(start)?, labels, grad);
+        Some(target_cross_entropy::<M, C, L>(&target, labels, &self.weights, self.uniform, scale, grad))
+    }
+
+    #[inline(always)]
+    fn write_block<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        batch: &Batch<'_, S, C>,
+        start: usize,
+        scale: f32,
+        grad: &mut G,
+    ) -> Option<f32> {
+        let is_plain = self.uniform && self.label_smoothing == 0.0 && !self.adjusted && scale >= 0.0;
+        let weight = self.weights.first().filter(|_| is_plain)?;
+        let steps = batch.scores().steps::<M, BLOCK>(start)?;
+        let (labels, ignore) = batch.labels_from(start);
+        let grad = grad.rows_mut(start..start.wrapping_add(BLOCK))?;
+        let (sum, product) = steps.cross_entropy(labels, ignore, scale * *weight, grad)?;
+        Some(self.block(&sum, &product))
     }
 
     #[inline(always)]

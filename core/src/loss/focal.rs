@@ -10,7 +10,7 @@ use crate::kernel::softmax::{Target, sum};
 use crate::kernel::sum::{BlockProduct, BlockSum};
 use crate::kernel::tile::{IGNORED, Lanes, as_added};
 use crate::math::{Fast, Math};
-use crate::{Error, Parameter, PixelLoss, Reduction};
+use crate::{Error, Parameter, PixelLoss, Reduction, Scores};
 use core::marker::PhantomData;
 
 /// Focal loss on a softmax: cross entropy, weighed down where the pixel is already right.
@@ -134,8 +134,40 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         grad: &mut [Lanes<L>; C],
     ) -> TileLoss<L> {
         let target = Target::new::<M, C>(scores, labels, grad);
+        self.tile_of(&target, labels, scale, grad)
+    }
+
+    #[inline(always)]
+    fn tile_of_softmax<S: Scores<C> + ?Sized, const L: usize>(
+        &self,
+        scores: &S,
+        start: usize,
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> Option<TileLoss<L>> {
+        let target = Target::of_steps(&scores.steps::<M, L>(start)?, labels, grad);
+        Some(self.tile_of(&target, labels, scale, grad))
+    }
+
+    #[inline(always)]
+    fn block(&self, sum: &BlockSum, product: &BlockProduct) -> f32 {
+        target_cross_entropy_of_block::<M, C>(&self.alpha, self.uniform && self.gamma == 0.0, sum, product)
+    }
+}
+
+impl<const C: usize, M: Math> Focal<C, M> {
+    /// The losses and gradients of pixels, given their softmax; `grad` holds exp(z − max) of the other classes.
+    #[inline(always)]
+    fn tile_of<const L: usize>(
+        &self,
+        target: &Target<L>,
+        labels: &[u32; L],
+        scale: f32,
+        grad: &mut [Lanes<L>; C],
+    ) -> TileLoss<L> {
         if self.gamma == 0.0 {
-            return target_cross_entropy::<M, C, L>(&target, labels, &self.alpha, self.uniform, scale, grad);
+            return target_cross_entropy::<M, C, L>(target, labels, &self.alpha, self.uniform, scale, grad);
         }
         let alpha = weights_of(&self.alpha, self.uniform, labels);
         let (hit, miss) = target.confidence();
@@ -150,11 +182,6 @@ impl<const C: usize, M: Math> PixelLoss<C> for Focal<C, M> {
         }
         target.spread(labels, &shares, grad);
         TileLoss { plain, odds: [0.0; L] }
-    }
-
-    #[inline(always)]
-    fn block(&self, sum: &BlockSum, product: &BlockProduct) -> f32 {
-        target_cross_entropy_of_block::<M, C>(&self.alpha, self.uniform && self.gamma == 0.0, sum, product)
     }
 }
 

@@ -306,6 +306,7 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
     for LovaszHistogram<C, BINS, PARTS, A, M>
 {
     const SCRATCH: Scratch = Scratch::new(2 * BINS * PARTS, 0);
+    const WRITES_ONCE: bool = true;
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         check_parameter(Parameter::Weight, &self.weights, weight)?;
@@ -482,6 +483,7 @@ fn error(logit: f32, foreground: bool) -> f32 {
 
 impl<const BINS: usize> Loss<1> for LovaszHingeHistogram<BINS> {
     const SCRATCH: Scratch = Scratch::new(2 * BINS, 0);
+    const WRITES_ONCE: bool = true;
 
     fn check<S: Scores<1> + ?Sized>(&self, _: &Batch<'_, S, 1>) -> Result<(), Error> {
         Ok(())

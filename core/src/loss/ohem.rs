@@ -342,21 +342,29 @@ impl<L> Ohem<L> {
             };
             let first = range.start;
             let grad = grad.as_deref_mut();
-            of_range::<SET, C, L, S, G>(&self.loss, batch, range, divisor, scale / groups, grad, |start, _, labels| {
-                let keys = keys.get(start.wrapping_sub(first)..).unwrap_or_default();
-                match keys.first_chunk::<LANES>() {
-                    Some(keys) if selection.ties == 0 => {
-                        for (label, key) in labels.iter_mut().zip(keys) {
-                            *label = if *key < selection.cut { *label } else { IGNORED };
+            of_range::<SET, false, C, L, S, G>(
+                &self.loss,
+                batch,
+                range,
+                divisor,
+                scale / groups,
+                grad,
+                |start, _, labels| {
+                    let keys = keys.get(start.wrapping_sub(first)..).unwrap_or_default();
+                    match keys.first_chunk::<LANES>() {
+                        Some(keys) if selection.ties == 0 => {
+                            for (label, key) in labels.iter_mut().zip(keys) {
+                                *label = if *key < selection.cut { *label } else { IGNORED };
+                            }
+                        }
+                        _ => {
+                            for (label, &key) in labels.iter_mut().zip(keys) {
+                                *label = if selection.keeps(key) { *label } else { IGNORED };
+                            }
                         }
                     }
-                    _ => {
-                        for (label, &key) in labels.iter_mut().zip(keys) {
-                            *label = if selection.keeps(key) { *label } else { IGNORED };
-                        }
-                    }
-                }
-            })
+                },
+            )
         })
     }
 
@@ -419,6 +427,7 @@ impl<L> Ohem<L> {
 
 impl<const C: usize, L: PixelLoss<C>> Loss<C> for Ohem<L> {
     const SCRATCH: Scratch = Scratch::new(COUNTERS, 1);
+    const WRITES_ONCE: bool = true;
 
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         self.check_rule()?;

@@ -770,7 +770,7 @@ impl<const C: usize, A: Activation, M: Math> Overlap<C, A, M> {
         mut grad: Option<&mut G>,
     ) -> f32 {
         // A softmax's probabilities are kept in the gradient, where that is free.
-        let keep = SET && A::COUPLED;
+        let keep = SET && A::COUPLED && G::KEEPS;
         if keep && LANES == 1 && S::PIXEL_MAJOR && G::PIXEL_MAJOR {
             return batch.mean_over_groups(self.per_image, |range, groups| {
                 let grad = grad.as_deref_mut().and_then(|grad| grad.rows_mut(range.clone())).unwrap_or_default();
@@ -870,6 +870,8 @@ fn sum_of_each<const C: usize, const L: usize>(tile: &[Lanes<L>; C]) -> Lanes<L>
 }
 
 impl<const C: usize, A: Activation, M: Math> Loss<C> for Overlap<C, A, M> {
+    const WRITES_ONCE: bool = true;
+
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         check_parameter(Parameter::Weight, &self.weights, weight)?;
         check_parameter(Parameter::FalseWeight, &[self.false_positives, self.false_negatives], weight)?;

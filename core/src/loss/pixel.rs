@@ -3,7 +3,7 @@
 use super::bounded;
 use crate::error::{check_parameter, positive};
 use crate::kernel::sum::{BLOCK, BlockProduct, BlockSum, Total};
-use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added};
+use crate::kernel::tile::{IGNORED, LANES, Lanes, any_ignored, as_added, clear_ignored};
 use crate::labels::{BACKGROUND, channel, label};
 use crate::tiled::Counted;
 use crate::{Batch, Buffer, Error, Loss, Parameter, Scores, ScoresMut, Tiled};
@@ -130,6 +130,35 @@ pub trait PixelLoss<const C: usize> {
         rows(self, scores, labels, scale, grad)
     }
 
+    /// [`tile`](Self::tile) of the pixels from `start` on, with its bits, if the loss is one of a softmax that the view of the
+    /// scores knows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn tile_of_softmax<S: Scores<C> + ?Sized, const L: usize>(
+        &self,
+        _: &S,
+        _: usize,
+        _: &[u32; L],
+        _: f32,
+        _: &mut [Lanes<L>; C],
+    ) -> Option<TileLoss<L>> {
+        None
+    }
+
+    /// The loss of the [`BLOCK`] pixels from `start` on, and its gradient, written with the bits of [`tile`](Self::tile); if
+    /// that is faster for what the view of the scores knows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn write_block<S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+        &self,
+        _: &Batch<'_, S, C>,
+        _: usize,
+        _: f32,
+        _: &mut G,
+    ) -> Option<f32> {
+        None
+    }
+
     /// The loss of a block of pixels.
     #[doc(hidden)]
     #[inline(always)]
@@ -155,6 +184,8 @@ pub trait PixelLoss<const C: usize> {
 }
 
 impl<const C: usize, P: PixelLoss<C>> Loss<C> for P {
+    const WRITES_ONCE: bool = true;
+
     fn check<S: Scores<C> + ?Sized>(&self, batch: &Batch<'_, S, C>) -> Result<(), Error> {
         check(self, batch)
     }
@@ -232,14 +263,16 @@ fn of_batch<const SET: bool, const C: usize, P: PixelLoss<C>, S: Scores<C> + ?Si
         }
         return 0.0;
     }
-    of_range::<SET, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _, _| {})
+    of_range::<SET, true, C, P, S, G>(loss, batch, 0..batch.pixels(), divisor, scale, grad, |_, _, _| {})
 }
 
 /// The loss of the pixels of a range, divided; its gradient is added to `grad`, or written if it is to `SET`. `keep` gets the
-/// scores and channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out.
+/// scores and channels of the pixels from the given one on, and marks those as [`IGNORED`] that are to be left out; it is not
+/// asked if `ALL` are kept.
 #[inline(always)]
 pub(crate) fn of_range<
     const SET: bool,
+    const ALL: bool,
     const C: usize,
     P: PixelLoss<C>,
     S: Scores<C> + ?Sized,
@@ -254,7 +287,7 @@ pub(crate) fn of_range<
     keep: impl FnMut(usize, &[Lanes<LANES>; C], &mut [u32; LANES]),
 ) -> f32 {
     let mut total = Total::ZERO;
-    add_range::<SET, C, P, S, G>(loss, batch, range, &mut total, bounded(scale / divisor), grad, keep);
+    add_range::<SET, ALL, C, P, S, G>(loss, batch, range, &mut total, bounded(scale / divisor), grad, keep);
     (total.get() / divisor).clamp(f32::MIN, f32::MAX)
 }
 
@@ -262,6 +295,7 @@ pub(crate) fn of_range<
 #[inline(always)]
 pub(crate) fn add_range<
     const SET: bool,
+    const ALL: bool,
     const C: usize,
     P: PixelLoss<C>,
     S: Scores<C> + ?Sized,
@@ -278,12 +312,25 @@ pub(crate) fn add_range<
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = range.start;
     while block < range.end {
+        if let (true, true, Some(grad)) = (SET && ALL, S::KNOWS_SOFTMAX, &mut grad)
+            && range.end.wrapping_sub(block) >= BLOCK
+            && let Some(value) = loss.write_block(batch, block, scale, &mut **grad)
+        {
+            total.add(value);
+            block = block.wrapping_add(BLOCK);
+            continue;
+        }
         let (mut sum, mut product) = (BlockSum::ZERO, BlockProduct::ONE);
         let mut place = 0;
         while place < BLOCK && block.wrapping_add(place) < range.end {
             let start = block.wrapping_add(place);
             let mut of_tile = |scores: &[Lanes<LANES>; C], labels: &[u32; LANES], tile: &mut [Lanes<LANES>; C]| {
-                let mut values = loss.tile(scores, labels, scale, tile);
+                let mut values = if S::KNOWS_SOFTMAX {
+                    loss.tile_of_softmax(batch.scores(), start, labels, scale, tile)
+                        .unwrap_or_else(|| tile_of_scores(loss, batch.scores(), start, labels, scale, tile))
+                } else {
+                    loss.tile(scores, labels, scale, tile)
+                };
                 if LANES > 1 && any_ignored(labels) {
                     for ((value, odds), label) in values.plain.iter_mut().zip(&mut values.odds).zip(labels) {
                         *value = if *label == IGNORED { 0.0 } else { *value };
@@ -295,8 +342,12 @@ pub(crate) fn add_range<
                     product.multiply(place, &values.odds);
                 }
             };
-            let (scores, mut labels) = batch.read(start, range.end, &mut scores);
-            if let Some(scores) = scores {
+            let (scores, mut labels) = if S::KNOWS_SOFTMAX && ALL {
+                batch.unread(start, range.end, &scores)
+            } else {
+                batch.read(start, range.end, &mut scores)
+            };
+            if let (false, Some(scores)) = (ALL, scores) {
                 keep(start, scores, &mut labels);
             }
             let scores = scores.filter(|_| LANES > 1 || labels != [IGNORED; LANES]);
@@ -343,7 +394,7 @@ impl<const C: usize, P: PixelLoss<C>> Tiled<C> for P {
 
     fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut PixelSums, _: u8, tile: &Batch<'_, S, C>) {
         let (range, total) = (0..tile.pixels(), &mut sums.total);
-        add_range::<false, C, P, S, [[f32; C]]>(self, tile, range, total, 0.0, None, |_, _, _| {});
+        add_range::<false, true, C, P, S, [[f32; C]]>(self, tile, range, total, 0.0, None, |_, _, _| {});
     }
 
     fn merge_sums(sums: &mut PixelSums, other: &PixelSums) {
@@ -371,6 +422,22 @@ impl<const C: usize, P: PixelLoss<C>> Tiled<C> for P {
             }
         }
     }
+}
+
+/// [`PixelLoss::tile`] of the pixels from `start` on, which have not been read.
+#[inline(never)]
+fn tile_of_scores<P: PixelLoss<C>, S: Scores<C> + ?Sized, const C: usize, const L: usize>(
+    loss: &P,
+    scores: &S,
+    start: usize,
+    labels: &[u32; L],
+    scale: f32,
+    grad: &mut [Lanes<L>; C],
+) -> TileLoss<L> {
+    let mut tile = [[0.0; L]; C];
+    scores.read(start, &mut tile);
+    clear_ignored(&mut tile, labels);
+    loss.tile(&tile, labels, scale, grad)
 }
 
 fn check<const C: usize, S: ?Sized>(loss: &(impl PixelLoss<C> + ?Sized), _: &Batch<'_, S, C>) -> Result<(), Error> {

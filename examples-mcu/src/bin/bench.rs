@@ -30,8 +30,9 @@ mod firmware {
     use core::ptr::{read_volatile, with_exposed_provenance};
     use scarce::sample::All;
     use scarce::{
-        Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, Fast, Fixed, Focal, Labels, Libm, Loss, Lovasz,
-        LovaszHinge, Math, Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Within, scratch_len_to_write,
+        Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Labels, Libm, Loss,
+        Lovasz, LovaszHinge, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding, SigmoidFocal, Within,
+        scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -71,12 +72,18 @@ mod firmware {
     /// More than any of the losses needs.
     const SCRATCH: usize = 8 * NUMBERS;
 
+    /// Of the scores in 8 bits.
+    const SCALE: f32 = 0.0625;
+    const ZERO_POINT: i8 = 5;
+
     struct Memory {
         scores: [f32; MANY_CLASSES * PIXELS],
         gradient: [f32; MANY_CLASSES * PIXELS],
         /// The gradient that others of the same work must find, too.
         expected: [f32; MANY_CLASSES * PIXELS],
         probabilities: [f32; MANY_CLASSES * PIXELS],
+        /// The scores in 8 bits.
+        quantized: [i8; MANY_CLASSES * PIXELS],
         labels: [u8; NUMBERS],
         errors: [PixelError; NUMBERS],
         scratch: [u32; SCRATCH],
@@ -291,6 +298,14 @@ mod firmware {
             });
             self.expected = None;
 
+            lines!("cross-entropy-int8", C, |names, math| {
+                self.of_quantized::<C, false, _, _>(names, math, CrossEntropy::new().with_math(math), memory)?;
+            });
+            lines!("cross-entropy-int8-table", C, |names, math| {
+                self.of_quantized::<C, true, _, _>(names, math, CrossEntropy::new().with_math(math), memory)?;
+            });
+            self.expected = None;
+
             lines!("focal", C, |names, math| {
                 self.of_loss::<C, _>(names, Focal::new(2.0).with_math(math), memory, PIXELS)?;
             });
@@ -302,6 +317,11 @@ mod firmware {
             self.expected = None;
 
             let of_probabilities = 4 * C * PIXELS;
+            lines!("focal-int8-table", C, |names, math| {
+                self.of_quantized::<C, true, _, _>(names, math, Focal::new(2.0).with_math(math), memory)?;
+            });
+            self.expected = None;
+
             lines!("dice", C, |names, math| {
                 self.of_loss::<C, _>(names, Overlap::dice().with_math(math), memory, PIXELS)?;
             });
@@ -380,6 +400,36 @@ mod firmware {
                 |(scores, labels, gradient, scratch)| {
                     let batch = Batch::new(*scores, Labels::new(labels))?;
                     loss.value_and_grad(&batch, *gradient, scratch)
+                },
+            )?;
+            self.agree(line, value, memory)
+        }
+
+        /// As [`of_loss`](Self::of_loss), the scores in 8 bits; their exponentials from a `TABLE`, which is not counted.
+        fn of_quantized<const C: usize, const TABLE: bool, M: Math, L: Loss<C>>(
+            &mut self,
+            names: Names,
+            math: M,
+            loss: L,
+            memory: &mut Memory,
+        ) -> Result<(), Fault> {
+            let line = Line::new::<C>(names, PIXELS, if TABLE { size_of::<ExpTable<M>>() } else { 0 });
+            let table = &ExpTable::new(SCALE)?.with_math(math);
+            let Memory { quantized, gradient, labels, .. } = memory;
+            let rows: &[[i8; C]] = first(quantized.as_chunks().0, PIXELS);
+            let state = &mut (rows, first(labels, PIXELS), rows_mut::<C>(gradient, PIXELS));
+            let value = self.measure(
+                line,
+                state,
+                |_| (),
+                |(rows, labels, gradient)| {
+                    let labels = Labels::new(labels);
+                    if TABLE {
+                        let view = Quantized::with_table(rows, table, ZERO_POINT);
+                        return loss.value_and_grad(&Batch::new(&view, labels)?, *gradient, &mut []);
+                    }
+                    let view = Quantized::new(rows, SCALE, ZERO_POINT)?;
+                    loss.value_and_grad(&Batch::new(&view, labels)?, *gradient, &mut [])
                 },
             )?;
             self.agree(line, value, memory)
@@ -686,6 +736,9 @@ mod firmware {
             } else if let Some(score) = row.get_mut(usize::from(*label)) {
                 *score += 3.0;
             }
+        }
+        for (q, score) in memory.quantized.iter_mut().zip(&memory.scores) {
+            *q = (score * (1.0 / SCALE) + f32::from(ZERO_POINT)) as i8;
         }
     }
 }

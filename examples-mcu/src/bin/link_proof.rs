@@ -23,9 +23,10 @@ mod proof {
     use scarce::metrics::Confusion;
     use scarce::sample::{All, Draw, Hardest, Random, SemiHard, Stride, segmentation_aware};
     use scarce::{
-        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz,
-        LovaszHinge, Memory, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, SemanticEncoding,
-        Sigmoid, SigmoidFocal, Sum, Within, lovasz_grad, scratch_len, weights,
+        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Heap, Labels, Loss,
+        Lovasz, LovaszHinge, Memory, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, Quantized,
+        QuantizedMut, Rounding, Scores, ScoresMut, SemanticEncoding, Sigmoid, SigmoidFocal, Sum, Within, lovasz_grad,
+        scratch_len, weights,
     };
 
     #[panic_handler]
@@ -100,6 +101,40 @@ mod proof {
         let value = black_box(loss).value_and_grad(&batch, &mut grad, scratch)?;
         black_box(&grad);
         Ok(value)
+    }
+
+    /// Value and gradient over logits of 8 bits: of floats, of 8 and of 16 bits.
+    #[inline(never)]
+    fn train_quantized<const C: usize, L: Loss<C>>(loss: L, rounding: Rounding) -> Result<f32, Error> {
+        let logits = black_box([[5_i8; C]; PIXELS]);
+        let logits = logits.get(..opaque(PIXELS)).unwrap_or_default();
+        let labels = black_box([1_u8; PIXELS]);
+        let labels = Labels::new(labels.get(..opaque(PIXELS)).unwrap_or_default()).ignoring(black_box(255));
+        let mut scratch = black_box([0_u32; 1024]);
+        let scratch = scratch.get_mut(..opaque(1024)).unwrap_or_default();
+        let mut grad = black_box([[0.0; C]; PIXELS]);
+        let mut words = black_box([[0_i16; C]; PIXELS]);
+        let mut bytes = black_box([[0_i8; C]; PIXELS]);
+        let loss = black_box(loss);
+        let computed = Quantized::per_class(logits, black_box([0.1; C]), black_box([3; C]))?;
+        let batch = Batch::new(&computed, labels)?;
+        let mut view = QuantizedMut::new(words.get_mut(..opaque(PIXELS)).unwrap_or_default(), black_box(0.1))?;
+        let first = loss.value_and_grad(&batch, &mut view, scratch)?;
+        let table = ExpTable::new(black_box(0.1))?;
+        let tabled = Quantized::with_table(logits, &table, black_box(3));
+        let batch = Batch::new(&tabled, labels)?;
+        let grad = grad.get_mut(..opaque(PIXELS)).unwrap_or_default();
+        let second = loss.value_and_grad(&batch, grad, scratch)?;
+        let third = loss.add_grad(&batch, black_box(0.5), grad, scratch)?;
+        let bytes = bytes.get_mut(..opaque(PIXELS)).unwrap_or_default();
+        let view = QuantizedMut::in_place(bytes, black_box(0.1), black_box(3), black_box(0.1))?;
+        let mut view = view.with_rounding(black_box(rounding));
+        let fourth = loss.value_and_grad(&batch, &mut view, scratch)?;
+        let mut tile = [[0.0; 1]; C];
+        view.read(opaque(9), &mut tile);
+        view.write(opaque(9), &tile);
+        black_box((&grad, &words, &bytes));
+        Ok(first + second + third + fourth)
     }
 
     fn per_pixel() -> Result<f32, Error> {
@@ -265,6 +300,12 @@ mod proof {
                 (1.0, Overlap::jaccard().on_probabilities()),
                 (1.0, Lovasz::new().on_probabilities()),
             )),
+            "int8-cross-entropy" => {
+                train_quantized::<CLASSES, _>(CrossEntropy::new(), Rounding::Stochastic { seed: 1 })
+            },
+            "int8-focal" => train_quantized::<CLASSES, _>(Focal::new(2.0), Rounding::Nearest),
+            "int8-dice" => train_quantized::<CLASSES, _>(Overlap::dice(), Rounding::Nearest),
+            "int8-ohem" => train_quantized::<1, _>(Ohem::new(BinaryCrossEntropy::new()), Rounding::Nearest),
             "per-pixel" => per_pixel(),
             "weights-and-metrics" => weigh_and_measure(),
             "ohem" => train::<CLASSES, _>(Ohem::new(CrossEntropy::new())),

@@ -159,7 +159,7 @@ impl<L> Ohem<L> {
             }
         };
         let range = 0..tile.pixels();
-        add_range::<false, C, L, S, [[f32; C]]>(&self.loss, tile, range, total, 0.0, None, &mut mark);
+        add_range::<false, false, C, L, S, [[f32; C]]>(&self.loss, tile, range, total, 0.0, None, &mut mark);
     }
 
     /// The rank of the key that is to be found, if it takes more than the threshold; from what was counted in the first pass.
