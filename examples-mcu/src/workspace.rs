@@ -35,7 +35,7 @@ pub struct Workspace<'a, const INPUTS: usize, const HIDDEN: usize, const CLASSES
     pub logits: &'a mut [[f32; CLASSES]],
     /// [`Layout::strip_len`] pixels.
     pub logit_gradient: &'a mut [[f32; CLASSES]],
-    /// What the loss takes for [`Layout::strip_len`] pixels.
+    /// What the loss takes for [`Layout::strip_len`] pixels, to write its gradient.
     pub scratch: &'a mut [u32],
 }
 

@@ -3,7 +3,7 @@
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use scarce::metrics::{Confusion, argmax};
-use scarce::{Batch, CrossEntropy, Heap, Labels, Loss, Lovasz, Sum, scratch_len};
+use scarce::{Batch, CrossEntropy, Heap, Labels, Loss, Lovasz, Sum, scratch_len_to_write};
 use scarce_mcu::camera::{Camera, Purpose, Round};
 use scarce_mcu::{
     Adaptation, AdaptationError, FineTuning, Frame, IGNORED, Layout, Moments, Momentum, Network, Parameters, Recipe,
@@ -35,7 +35,7 @@ impl<const D: usize> Memory<D> {
             activations: vec![[f32::NAN; 5]; layout.activations_len::<2, 5, 3, D>()],
             band_gradient: vec![[f32::NAN; 3]; layout.band_len::<2, 5, 3, D>()],
             strips: [(); 2].map(|()| vec![[f32::NAN; 3]; layout.strip_len()]),
-            scratch: vec![u32::MAX; scratch_len::<3, Objective>(layout.strip_len())],
+            scratch: vec![u32::MAX; scratch_len_to_write::<3, Objective>(layout.strip_len())],
         }
     }
 
@@ -126,7 +126,7 @@ fn a_step_by_bands_is_a_step_of_the_whole<const D: usize>(scope: Scope) {
     network.forward(&inputs, SHAPE, &mut activations, &mut logits).expect("buffers fit");
     let batch = Batch::new(&logits[..], Labels::new(frame.labels()).ignoring(IGNORED)).expect("finite");
     let mut slopes = vec![[0.0; 3]; SHAPE.pixels()];
-    let mut scratch = vec![0; scratch_len::<3, Objective>(SHAPE.pixels())];
+    let mut scratch = vec![0; scratch_len_to_write::<3, Objective>(SHAPE.pixels())];
     let value = LOSS.value_and_grad(&batch, &mut slopes[..], &mut scratch).expect("valid");
     let mut gradient = Network::zeros();
     network.backward(&inputs, SHAPE, &mut activations, &slopes, &mut gradient).expect("buffers fit");

@@ -13,7 +13,7 @@ mod tests {
     use scarce::sample::All;
     use scarce::{
         Batch, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz, Ohem, Overlap, PixelContrast,
-        Planes, PlanesMut, Softmax, Sum, Within, scratch_len,
+        Planes, PlanesMut, Softmax, Sum, Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
     use scarce_mcu::{FineTuning, Frame, Layout, Network, Recipe, Scope, Shape, Slice, Workspace};
@@ -163,7 +163,7 @@ mod tests {
         assert!(loss.value_and_grad(&batch, &mut short, scratch).is_err());
         assert_eq!(short, [[9.0; CLASSES]; PIXELS - 1], "a short gradient");
 
-        if let Some(too_few) = loss.scratch_len(PIXELS).checked_sub(1) {
+        if let Some(too_few) = loss.scratch_len_to_write(PIXELS).checked_sub(1) {
             let mut gradient = [[9.0; CLASSES]; PIXELS];
             assert!(loss.value_and_grad(&batch, &mut gradient, &mut scratch[..too_few]).is_err());
             assert_eq!(gradient, [[9.0; CLASSES]; PIXELS], "short scratch");
@@ -269,7 +269,7 @@ mod tests {
             pub(super) band_gradient: [[f32; CLASSES]; BAND],
             pub(super) logits: [[f32; CLASSES]; STRIP],
             pub(super) logit_gradient: [[f32; CLASSES]; STRIP],
-            pub(super) scratch: [u32; scratch_len::<CLASSES, Lovasz<CLASSES, Softmax, Heap>>(STRIP)],
+            pub(super) scratch: [u32; scratch_len_to_write::<CLASSES, Lovasz<CLASSES, Softmax, Heap>>(STRIP)],
         }
 
         impl Memory {

@@ -2,7 +2,7 @@
 
 use scarce::{
     BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, Ohem, Overlap, PixelContrast,
-    Probabilities, Sigmoid, SigmoidFocal, Softmax, scratch_len,
+    Probabilities, Sigmoid, SigmoidFocal, Softmax, scratch_len, scratch_len_to_write,
 };
 
 const README: &str = include_str!("../../README.md");
@@ -10,6 +10,12 @@ const README: &str = include_str!("../../README.md");
 /// Bytes that each further pixel costs.
 fn bytes<const C: usize, L: Loss<C>>() -> usize {
     4 * (scratch_len::<C, L>(1001) - scratch_len::<C, L>(1000))
+}
+
+/// The same where the gradient is written, and where it is added.
+fn to_write_and_to_add<const C: usize, L: Loss<C>>() -> String {
+    let to_write = 4 * (scratch_len_to_write::<C, L>(1001) - scratch_len_to_write::<C, L>(1000));
+    format!("{to_write}, to add {}", bytes::<C, L>())
 }
 
 /// The last column of the row whose first column begins so.
@@ -25,11 +31,13 @@ fn table_of_scratch() {
     assert_eq!(bytes::<4, Focal<4>>(), bytes::<1, SigmoidFocal<1>>());
     assert_eq!(scratch("`Focal`"), bytes::<4, Focal<4>>().to_string());
     assert_eq!(scratch("`Overlap`"), bytes::<4, Overlap<4>>().to_string());
-    let lovasz = (bytes::<4, Lovasz<4>>(), bytes::<4, Lovasz<4, Softmax, Heap>>());
-    assert_eq!(scratch("`Lovasz`"), format!("{}; with `Heap` {}", lovasz.0, lovasz.1));
-    assert!(bytes::<4, Lovasz<4, Sigmoid>>() <= lovasz.0 && bytes::<4, Lovasz<4, Probabilities>>() <= lovasz.0);
-    let hinge = (bytes::<1, LovaszHinge>(), bytes::<1, LovaszHinge<Heap>>());
-    assert_eq!(scratch("`LovaszHinge`"), format!("{}; with `Heap` {}", hinge.0, hinge.1));
+    let lovasz = [to_write_and_to_add::<4, Lovasz<4>>(), to_write_and_to_add::<4, Lovasz<4, Softmax, Heap>>()];
+    assert_eq!(scratch("`Lovasz`"), lovasz.join("; with `Heap` "));
+    for other in [bytes::<4, Lovasz<4, Sigmoid>>(), bytes::<4, Lovasz<4, Probabilities>>()] {
+        assert!(other <= bytes::<4, Lovasz<4>>());
+    }
+    let hinge = [to_write_and_to_add::<1, LovaszHinge>(), to_write_and_to_add::<1, LovaszHinge<Heap>>()];
+    assert_eq!(scratch("`LovaszHinge`"), hinge.join("; with `Heap` "));
     assert_eq!(scratch("`Ohem`"), bytes::<4, Ohem<CrossEntropy<4>>>().to_string());
     let contrast = 4 * (PixelContrast::scratch_len(101) - PixelContrast::scratch_len(100));
     assert_eq!(scratch("`PixelContrast`"), format!("{contrast} an anchor"));

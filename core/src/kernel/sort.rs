@@ -181,7 +181,8 @@ impl Key for Fraction {
     }
 }
 
-/// Radix sort: one to four passes whatever the data; the fastest. 256 words and a word a pixel of scratch.
+/// Radix sort: one to four passes whatever the data; the fastest. 256 words of scratch and two words a pixel to write a
+/// gradient; on hosts 12 288 words from 12 032 pixels on.
 ///
 /// Its last digit is never sorted by: as the elements come in the order of the others, a pair of counters for each value of
 /// the last digit, which begin with what has a larger one, tell how many of foreground and background come before.
@@ -189,7 +190,8 @@ impl Key for Fraction {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Radix;
 
-/// Heap sort: in place; the smallest in flash and scratch, some four times as slow on a Cortex-M4F, more on hosts.
+/// Heap sort: in place; the smallest in scratch, a word a pixel to write a gradient of up to 65 536 pixels. A Lovász loss takes up
+/// to twice the instructions on a Cortex-M4F (`tests/speed-mcu`), more on hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Heap;
@@ -235,8 +237,7 @@ impl Sort for Radix {
     }
 }
 
-/// The increments, in `order`. What sorts has the keys in it or in `swap` as it begins, and looks them up again where they do
-/// not fit beside pixels.
+/// The increments, in `order`.
 #[inline(always)]
 fn increments_by_digits<K: Key>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
@@ -259,32 +260,17 @@ fn increments_by_digits<K: Key>(
     let Some(counters) = counters.first_chunk_mut() else { return };
     let key_of = |pixel: usize| K::of(errors.of(pixel));
     if pixels > FEW {
-        errors.read(begin::<K, false>(order, swap).0, K::of);
-        // Compiled once, whatever holds the errors.
-        let key_of: &dyn Fn(usize) -> u32 = &key_of;
-        by_bytes::<K, false>(foreground, floor, key_of, order, swap, counters);
+        by_bytes::<K, false>(foreground, floor, &key_of, order, swap, counters);
     } else {
-        errors.read(begin::<K, true>(order, swap).0, K::of);
-        if K::BITS == 24 {
-            by_bytes::<K, true>(foreground, floor, |_| 0, order, swap, counters);
-        } else {
-            by_bytes::<K, true>(foreground, floor, key_of, order, swap, counters);
-        }
+        errors.read(if K::BITS == 24 { &mut *swap } else { &mut *order }, K::of);
+        by_bytes::<K, true>(foreground, floor, &key_of, order, swap, counters);
     }
 }
 
-/// How many digits of eight bits [`by_bytes`] sorts by.
-const fn passes<K: Key, const PACKED: bool>() -> u32 {
-    K::BITS / 8 - PACKED as u32
-}
-
-/// What of `order` and `swap` holds the keys as [`by_bytes`] begins, so that in the end `order` holds the increments; and the
-/// other one.
-const fn begin<'a, K: Key, const PACKED: bool>(
-    order: &'a mut [u32],
-    swap: &'a mut [u32],
-) -> (&'a mut [u32], &'a mut [u32]) {
-    if passes::<K, PACKED>().is_multiple_of(2) { (swap, order) } else { (order, swap) }
+/// How many digits of eight bits [`by_bytes`] sorts by: up to [`FEW`] pixels not by the last.
+#[inline(always)]
+const fn passes<K: Key>(pixels: usize) -> u32 {
+    if pixels <= FEW { K::BITS / 8 - 1 } else { K::BITS / 8 }
 }
 
 /// Starts of the digits' places, the largest digit first, in place of their counts.
@@ -302,21 +288,24 @@ fn bump(counter: &mut u32, addend: u32) -> u32 {
     core::mem::replace(counter, counter.wrapping_add(addend))
 }
 
-/// Stable counting passes over digits of eight bits, the lowest first. Begins with the keys where [`begin`] says; ends with the
-/// increments in `order`.
+/// Stable counting passes over digits of eight bits, the lowest first. Ends with the increments in `order`.
 ///
-/// `PACKED`, for up to [`FEW`] pixels, the last digit is not sorted by, and the records are the first 16 bits of the key, and the pixel below: a record is read and written in one piece, where
+/// `PACKED`, for up to [`FEW`] pixels, begins with the keys, of 24 bits in `swap`, of 32 in `order`. The records are the first 16 bits of the key, and the pixel below: a record is read and written in one piece, where
 /// pixels alone need their key looked up in each pass, and those of 32 bits in one.
+///
+/// Compiled once, whatever holds the errors: a key is looked up by a call.
 #[inline(never)]
 fn by_bytes<K: Key, const PACKED: bool>(
     foreground: Foreground<impl Fn(usize) -> bool + Copy>,
     floor: u32,
-    key_of: impl Fn(usize) -> u32,
+    key_of: &dyn Fn(usize) -> u32,
     order: &mut [u32],
     swap: &mut [u32],
     counters: &mut [u32; DIGITS],
 ) {
-    let (mut to, mut from) = begin::<K, PACKED>(order, swap);
+    // Not what `PACKED` says, but what the length does: loops that are known to be short would be unrolled.
+    let passes = passes::<K>(order.len());
+    let (mut to, mut from) = if passes.is_multiple_of(2) { (swap, order) } else { (order, swap) };
     let pixel_of = |record: u32| if PACKED { record & LOW } else { record };
     let digit_of = |record: u32, shift: u32| {
         let is_packed = PACKED && (K::BITS == 24 || shift.wrapping_add(16) >= K::BITS);
@@ -347,9 +336,9 @@ fn by_bytes<K: Key, const PACKED: bool>(
         }
         shift = 8;
     } else {
-        sorted = select(to, floor, |_, pixel| pixel);
+        sorted = select(to, floor, |pixel, _| key_of(pixel), |_, pixel| pixel);
     }
-    while shift < 8 * const { passes::<K, PACKED>() } {
+    while shift < 8 * passes {
         core::mem::swap(&mut from, &mut to);
         let from = from.get(..sorted).unwrap_or_default();
         counters.fill(0);
@@ -374,14 +363,20 @@ fn by_bytes<K: Key, const PACKED: bool>(
     }
 }
 
-/// In place of keys, records of those that are at least `floor`; returns how many they are.
+/// The records of the pixels whose keys are at least `floor`; returns how many they are. A pixel's key may be looked up in the
+/// word that is there.
 #[inline(always)]
-fn select(keys: &mut [u32], floor: u32, record: impl Fn(u32, u32) -> u32) -> usize {
+fn select(
+    records: &mut [u32],
+    floor: u32,
+    key_of: impl Fn(usize, u32) -> u32,
+    record: impl Fn(u32, u32) -> u32,
+) -> usize {
     let mut selected = 0_usize;
-    for pixel in 0..keys.len() {
-        let key = keys.get(pixel).copied().unwrap_or_default();
+    for pixel in 0..records.len() {
+        let key = key_of(pixel, records.get(pixel).copied().unwrap_or_default());
         if key >= floor
-            && let Some(slot) = keys.get_mut(selected)
+            && let Some(slot) = records.get_mut(selected)
         {
             *slot = record(key, pixel as u32);
             selected = selected.wrapping_add(1);
@@ -567,7 +562,7 @@ impl Sort for Heap {
 fn in_place<K: Key>(errors: &impl Errors, floor: u32, order: &mut [u32]) -> usize {
     let above = if order.len() <= FEW { !LOW } else { 0 };
     errors.read(order, K::of);
-    let sorted = select(order, floor, |key, pixel| !(key >> (K::BITS - 16)) << 16 & above | pixel);
+    let sorted = select(order, floor, |_, key| key, |key, pixel| !(key >> (K::BITS - 16)) << 16 & above | pixel);
     by_heap(order.get_mut(..sorted).unwrap_or_default(), above, &|pixel| K::of(errors.of(pixel)));
     sorted
 }

@@ -47,8 +47,13 @@ pub enum Classes<const C: usize> {
 /// Alone and from scratch it is slow to start; add cross entropy with [`Sum`](crate::Sum), as its authors advise.
 ///
 /// Shapes: scores and gradient `[f32; C]` a pixel; softmax C ≥ 2, sigmoid and probabilities any C ≥ 1 (with one channel the
-/// one class is label 1; use [`Classes::All`] to count it where it is absent, too). Scratch: 256 words and 5 words a pixel
-/// with [`Radix`], 3 words a pixel with [`Heap`](crate::Heap), which gives the same bits.
+/// one class is label 1; use [`Classes::All`] to count it where it is absent, too). Scratch, as each sort takes it, which give the
+/// same bits:
+///
+/// | | to write the gradient | to add it; the value |
+/// |---|---|---|
+/// | [`Radix`] | 256 words and 2 a pixel | 256 words and 5 a pixel |
+/// | [`Heap`](crate::Heap) | 1 word a pixel, 2 beyond 65 536 pixels | 3 words a pixel |
 ///
 /// Berman's code takes `classes='present'` by identity and treats other strings as `'all'`; Kornia's sorts class numbers in
 /// place of the foreground and computes another loss altogether.
@@ -56,12 +61,12 @@ pub enum Classes<const C: usize> {
 /// Source: Berman, Rannen Triki, Blaschko 2018, equations 8, 11 and algorithm 1.
 ///
 /// ```
-/// use scarce::{Batch, Heap, Labels, Loss, Lovasz, scratch_len};
+/// use scarce::{Batch, Heap, Labels, Loss, Lovasz, scratch_len_to_write};
 ///
 /// let logits = [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]];
 /// let batch = Batch::new(&logits, Labels::new(&[0, 0, 1]))?;
 /// let mut grad = [[0.0; 2]; 3];
-/// let mut scratch = [0; scratch_len::<2, Lovasz<2>>(3)];
+/// let mut scratch = [0; scratch_len_to_write::<2, Lovasz<2>>(3)];
 /// let loss = Lovasz::new().value_and_grad(&batch, &mut grad, &mut scratch)?;
 ///
 /// let mut other = [[0.0; 2]; 3];
@@ -236,11 +241,11 @@ fn write_extension<const C: usize, R: Sort, K: Key>(
             error
         });
         channel.change(|pixel, error| {
-            let is_first = first.pixel == Some(pixel);
-            if is_first {
-                total = loss(error);
+            if first.pixel != Some(pixel) {
+                return 0.0;
             }
-            slope(error, if is_first { 1.0 } else { 0.0 })
+            total = loss(error);
+            slope(error, 1.0)
         });
         return total;
     }
@@ -689,8 +694,12 @@ fn through_softmax_of_one<const C: usize, const L: usize>(
 /// Over the whole batch by default, as PaddleSeg and mmsegmentation; Berman's default is [`per_image`](Self::per_image).
 /// Without foreground the loss is the largest error, and one pixel gets the whole gradient.
 ///
-/// Shapes: one logit a pixel, `[f32; 1]`; labels 0 and 1. Scratch: 256 words and 3 words a pixel with [`Radix`], 2 words a
-/// pixel with [`Heap`](crate::Heap), which gives the same bits.
+/// Shapes: one logit a pixel, `[f32; 1]`; labels 0 and 1. Scratch, as each sort takes it, which give the same bits:
+///
+/// | | to write the gradient | to add it; the value |
+/// |---|---|---|
+/// | [`Radix`] | 256 words and 2 a pixel | 256 words and 3 a pixel |
+/// | [`Heap`](crate::Heap) | 1 word a pixel, 2 beyond 65 536 pixels | 2 words a pixel |
 ///
 /// Source: Berman, Rannen Triki, Blaschko 2018, §3.1; Yu and Blaschko 2015.
 ///
@@ -857,7 +866,9 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
     }
 
     /// exp(e); 0 for a pixel that takes no part.
-    #[inline(always)]
+    // On a microcontroller a call: only elu makes it, and it would be there in every loop.
+    #[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(never))]
+    #[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(always))]
     fn exp(error: f32) -> f32 {
         if error == Whole::NO_PART { 0.0 } else { M::exp(error) }
     }

@@ -30,9 +30,9 @@ mod firmware {
     use core::ptr::{read_volatile, with_exposed_provenance};
     use scarce::sample::All;
     use scarce::{
-        Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Labels, Libm, Loss,
-        Lovasz, LovaszHinge, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding, SigmoidFocal, Within,
-        scratch_len_to_write,
+        Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Heap, Labels, Libm,
+        Loss, Lovasz, LovaszHinge, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding, SigmoidFocal,
+        Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -334,6 +334,9 @@ mod firmware {
 
             lines!("lovasz", C, |names, math| {
                 self.of_loss::<C, _>(names, Lovasz::new().with_math(math), memory, PIXELS)?;
+            });
+            line!("lovasz-heap", "Fast", C, |names| {
+                self.of_loss::<C, _>(names, Lovasz::new().with_sort(Heap), memory, PIXELS)?;
             });
             line!("textbook-rust-lovasz", NONE, C, |names| {
                 let of_errors = size_of::<PixelError>() * PIXELS;

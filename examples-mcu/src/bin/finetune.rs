@@ -13,7 +13,7 @@ fn main() {}
 mod firmware {
     use defmt::{Display2Format, info, println, warn};
     use embedded_hal::digital::OutputPin;
-    use scarce::{CrossEntropy, Heap, Lovasz, Softmax, Sum, scratch_len};
+    use scarce::{CrossEntropy, Heap, Lovasz, Softmax, Sum, scratch_len_to_write};
     use scarce_mcu::board::{self, Board, stack};
     use scarce_mcu::camera::{Camera, Purpose, Round, Scenes, UartCamera, UartError};
     use scarce_mcu::{
@@ -50,7 +50,7 @@ mod firmware {
         band_gradient: [[f32; CLASSES]; BAND],
         logits: [[f32; CLASSES]; STRIP],
         logit_gradient: [[f32; CLASSES]; STRIP],
-        scratch: [u32; scratch_len::<CLASSES, CrossEntropyLovasz>(STRIP)],
+        scratch: [u32; scratch_len_to_write::<CLASSES, CrossEntropyLovasz>(STRIP)],
     }
 
     impl Memory {

@@ -10,7 +10,7 @@ mod firmware {
     use scarce::sample::All;
     use scarce::{
         Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge,
-        Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Sum, Within, scratch_len,
+        Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Sum, Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -18,7 +18,7 @@ mod firmware {
     const CLASSES: usize = 4;
     const DIMENSIONS: usize = 8;
     const ANCHORS: usize = 64;
-    const SCRATCH: usize = scratch_len::<CLASSES, Lovasz<CLASSES>>(PIXELS);
+    const SCRATCH: usize = scratch_len_to_write::<CLASSES, Lovasz<CLASSES>>(PIXELS);
 
     struct Memory {
         scores: [f32; CLASSES * PIXELS],
@@ -94,7 +94,7 @@ mod firmware {
         let batch = Batch::new(scores, Labels::new(&memory.labels))?;
         let in_use = stack::paint();
         evaluate(|| loss.value_and_grad(&batch, gradient, &mut memory.scratch))?;
-        report(name, in_use, scratch_len::<C, L>(PIXELS));
+        report(name, in_use, scratch_len_to_write::<C, L>(PIXELS));
         Ok(())
     }
 
