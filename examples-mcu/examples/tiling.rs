@@ -21,7 +21,7 @@ const CLASSES: usize = 5;
 const HIDDEN: usize = 8;
 /// Of a strip, and of a tile.
 const ROWS: usize = 4;
-const RECIPE: Recipe = Recipe { scope: Scope::AllLayers, steps: 200, rate: 0.3, largest_norm: 1.0 };
+const RECIPE: Recipe = Recipe { scope: Scope::AllLayers, steps: 300, rate: 0.1, largest_norm: 1.0 };
 const TEST_FRAMES: u32 = 16;
 const SEEDS: [u32; 3] = [0, 1, 2];
 
