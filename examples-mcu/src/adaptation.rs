@@ -1,8 +1,9 @@
 //! What a device does when the world has changed: it notices, learns, and keeps only what is better.
 
 use crate::camera::{Camera, Purpose, Round};
-use crate::finetune::{FineTuning, Recipe, Slice, TrainingError, measure};
-use crate::{Frame, Network, Workspace};
+use crate::descent::Recipe;
+use crate::finetune::{FineTuning, Slice, TrainingError, measure};
+use crate::{Frame, LengthError, Network, Workspace};
 use core::fmt;
 use scarce::Loss;
 use scarce::metrics::Confusion;
@@ -137,6 +138,18 @@ pub enum AdaptationError<E> {
 impl<E> From<TrainingError> for AdaptationError<E> {
     fn from(error: TrainingError) -> Self {
         Self::Training(error)
+    }
+}
+
+impl<E> From<LengthError> for AdaptationError<E> {
+    fn from(error: LengthError) -> Self {
+        Self::Training(error.into())
+    }
+}
+
+impl<E> From<scarce::Error> for AdaptationError<E> {
+    fn from(error: scarce::Error) -> Self {
+        Self::Training(error.into())
     }
 }
 

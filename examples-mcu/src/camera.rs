@@ -2,10 +2,12 @@
 
 pub mod scenes;
 pub mod spi;
+pub mod things;
 pub mod uart;
 
 pub use scenes::Scenes;
 pub use spi::{ArducamError, ArducamMega};
+pub use things::Things;
 pub use uart::{UartCamera, UartError};
 
 use crate::Frame;

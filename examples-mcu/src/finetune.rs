@@ -1,43 +1,21 @@
 //! Fine-tuning, a strip of a frame at a time.
 
-use crate::{Frame, IGNORED, LengthError, Moments, Momentum, Network, Parameters, Workspace, schedule};
+use crate::descent::{Descent, Recipe, Scope};
+use crate::{Frame, IGNORED, LengthError, Moments, Network, Workspace};
 use core::fmt;
+use core::ops::Range;
 use scarce::metrics::{Confusion, argmax};
 use scarce::{Batch, Labels, Loss};
 
-/// Which parameters are trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Those of the head: the features stay as they are, and so does what other heads make of them.
-    Head,
-    /// All.
-    AllLayers,
-}
-
-/// How to train.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Recipe {
-    /// Which parameters.
-    pub scope: Scope,
-    /// Steps of the optimiser, each with the gradient of one frame.
-    pub steps: u32,
-    /// The rate of the first step; it falls to zero in a straight line.
-    pub rate: f32,
-    /// Gradients of a larger Euclidean norm are scaled down to it.
-    pub largest_norm: f32,
-}
-
 /// Training of a copy of a network by gradient descent with momentum.
 ///
-/// Each step's gradient is the mean over the strips of a frame that have a label; each strip is its own batch of the loss.
+/// Each step's gradient is the mean over the strips of a frame that have a label; each strip is its own batch of the loss. A
+/// frame without labels counts as a step, and nothing is learnt from it. [`TiledFineTuning`](crate::TiledFineTuning) takes
+/// the loss of the whole frame.
 #[derive(Clone, Debug)]
 pub struct FineTuning<L, const I: usize, const H: usize, const C: usize, const D: usize> {
     loss: L,
-    recipe: Recipe,
-    network: Network<I, H, C, D>,
-    gradient: Network<I, H, C, D>,
-    momentum: Momentum<Network<I, H, C, D>>,
-    step: u32,
+    descent: Descent<I, H, C, D>,
     /// Of the frame that is trained on.
     moments: [Moments; I],
     next_row: usize,
@@ -45,12 +23,13 @@ pub struct FineTuning<L, const I: usize, const H: usize, const C: usize, const D
     losses: f32,
 }
 
-/// How far a call of [`FineTuning::train`] got.
+/// How far a call of [`FineTuning::train`] or [`TiledFineTuning::train`](crate::TiledFineTuning::train) got.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slice {
-    /// Strips of the frame are left.
+    /// Strips or tiles of the frame are left.
     InFrame,
-    /// The frame is done and a step was made: the mean of its strips' losses before it.
+    /// The frame is done and a step was made: the frame's loss before it, or the mean of its strips' losses; 0 if it has no
+    /// labels.
     Step(f32),
     /// All steps were made; nothing was trained.
     Done,
@@ -62,11 +41,7 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
     pub fn new(network: Network<I, H, C, D>, loss: L, recipe: Recipe) -> Self {
         Self {
             loss,
-            recipe,
-            network,
-            gradient: Network::zeros(),
-            momentum: Momentum::new().with_clipping(recipe.largest_norm),
-            step: 0,
+            descent: Descent::new(network, recipe),
             moments: [Moments { mean: 0.0, deviation: 1.0 }; I],
             next_row: 0,
             strips: 0,
@@ -84,7 +59,7 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
         frame: &Frame<'_, I>,
         workspace: &mut Workspace<'_, I, H, C>,
     ) -> Result<Slice, TrainingError> {
-        if self.step >= self.recipe.steps {
+        if self.descent.is_done() {
             return Ok(Slice::Done);
         }
         workspace.check::<D>(frame.shape())?;
@@ -94,14 +69,15 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
         let strip = workspace.layout.strip(self.next_row, frame.shape());
         let labels = labels(frame, &strip);
         if labels.iter().any(|&label| label != IGNORED) {
-            workspace.forward(&self.network, frame, self.moments, strip.clone())?;
+            workspace.forward(&self.descent.network, frame, self.moments, strip.clone())?;
             let logits = workspace.logits.get(..labels.len()).unwrap_or_default();
             let gradient = workspace.logit_gradient.get_mut(..labels.len()).unwrap_or_default();
             let batch = Batch::new(logits, Labels::new(labels).ignoring(IGNORED))?;
             self.losses += self.loss.value_and_grad(&batch, gradient, workspace.scratch)?;
             self.strips = self.strips.saturating_add(1);
-            let all_layers = self.recipe.scope == Scope::AllLayers;
-            workspace.backward(&self.network, frame, self.moments, strip.clone(), all_layers, &mut self.gradient)?;
+            let Descent { network, gradient, recipe, .. } = &mut self.descent;
+            let all_layers = recipe.scope == Scope::AllLayers;
+            workspace.backward(network, frame, self.moments, strip.clone(), all_layers, gradient)?;
         }
         self.next_row = strip.end;
         Ok(if self.next_row < frame.shape().height { Slice::InFrame } else { Slice::Step(self.make_step()) })
@@ -109,25 +85,25 @@ impl<L: Loss<C>, const I: usize, const H: usize, const C: usize, const D: usize>
 
     fn make_step(&mut self) -> f32 {
         let share = 1.0 / f32::from(self.strips.max(1));
-        self.gradient.parameters_mut().for_each(|slope| *slope *= share);
-        let rate = schedule::linear(self.step, self.recipe.steps, self.recipe.rate);
-        self.momentum.step(&mut self.network, &self.gradient, rate);
-        self.gradient.clear();
+        if self.strips > 0 {
+            self.descent.learn(share);
+        }
+        self.descent.count_step();
         let loss = self.losses * share;
-        (self.step, self.next_row, self.strips, self.losses) = (self.step.saturating_add(1), 0, 0, 0.0);
+        (self.next_row, self.strips, self.losses) = (0, 0, 0.0);
         loss
     }
 
     /// Whether all steps were made.
     #[must_use]
     pub const fn is_done(&self) -> bool {
-        self.step >= self.recipe.steps
+        self.descent.is_done()
     }
 
     /// The network as trained so far.
     #[must_use]
     pub fn into_network(self) -> Network<I, H, C, D> {
-        self.network
+        self.descent.network
     }
 }
 
@@ -164,10 +140,8 @@ pub fn measure<const I: usize, const H: usize, const C: usize, const D: usize>(
     Ok(predicted)
 }
 
-fn labels<'a, const I: usize>(frame: &'a Frame<'_, I>, strip: &core::ops::Range<usize>) -> &'a [u8] {
-    let width = frame.shape().width;
-    let pixels = strip.start.saturating_mul(width)..strip.end.saturating_mul(width);
-    frame.labels().get(pixels).unwrap_or_default()
+fn labels<'a, const I: usize>(frame: &'a Frame<'_, I>, strip: &Range<usize>) -> &'a [u8] {
+    frame.labels().get(frame.shape().pixels_of(strip)).unwrap_or_default()
 }
 
 /// Training or measuring cannot go on.

@@ -8,8 +8,9 @@ use scarce::metrics::Confusion;
 use scarce::sample::{All, Hardest, Random, SemiHard, Stride, segmentation_aware};
 use scarce::{
     Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Form, Heap, Labels,
-    Libm, Loss, Lovasz, LovaszHinge, Math, Memory, Micro, MinKept, Ohem, Overlap, PixelContrast, Planes, PlanesMut,
-    Quantized, QuantizedMut, Reduction, Rounding, SemanticEncoding, SigmoidFocal, Sum, VolumeWeights, Within, weights,
+    Libm, Loss, Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Math, Memory, Micro, MinKept, Ohem,
+    Overlap, PixelContrast, Planes, PlanesMut, Quantized, QuantizedMut, Reduction, Rounding, SemanticEncoding,
+    SigmoidFocal, Sum, VolumeWeights, Within, weights,
 };
 
 /// What one loss makes of the data.
@@ -210,6 +211,12 @@ fn losses<M: Math>(math: M, functions: &'static str, report: &mut impl FnMut(Lin
         "OHEM, loss threshold" => Ohem::loss_threshold(entropy, 2.0, MinKept::Fraction(0.1)),
         "cross entropy + Lovász" => Sum((1.0, entropy), (0.5, lovasz)),
     );
+    let histogram = LovaszHistogram::<CLASSES, 64>::new().with_math(math);
+    of!(&scores, &many;
+        "Lovász by histogram" => histogram,
+        "Lovász by histogram, per image, sigmoid" => histogram.per_image().on_sigmoid(),
+        "Lovász by histogram, one class" => histogram.of_class(3),
+    );
     of!(&probable, &many;
         "Dice of probabilities" => dice.on_probabilities(),
         "Lovász of probabilities" => lovasz.on_probabilities(),
@@ -219,6 +226,7 @@ fn losses<M: Math>(math: M, functions: &'static str, report: &mut impl FnMut(Lin
         "binary cross entropy" => BinaryCrossEntropy::new().with_math(math).with_class_weights([0.5, 2.0]),
         "sigmoid focal" => SigmoidFocal::new(1.5).with_math(math).with_alpha(0.25),
         "Lovász hinge" => hinge,
+        "Lovász hinge by histogram" => LovaszHingeHistogram::<256>::new(),
         "Lovász hinge, ELU, per image, by heap" => hinge.elu().per_image().with_sort(Heap),
     );
 

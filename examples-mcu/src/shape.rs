@@ -1,5 +1,7 @@
 //! The size of an image.
 
+use core::ops::Range;
+
 /// Height and width of an image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -20,5 +22,10 @@ impl Shape {
     #[must_use]
     pub const fn pixels(self) -> usize {
         self.height.saturating_mul(self.width)
+    }
+
+    /// The pixels of some rows.
+    pub(crate) const fn pixels_of(self, rows: &Range<usize>) -> Range<usize> {
+        rows.start.saturating_mul(self.width)..rows.end.saturating_mul(self.width)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::check_length;
 use crate::normalize::normalize_with;
+use crate::window::Window;
 use crate::{Buffer, Frame, LengthError, Moments, Network, Shape};
 use core::ops::Range;
 
@@ -51,6 +52,12 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Of a [`TileWorkspace`](crate::TileWorkspace): a tile is a strip of one band.
+    #[must_use]
+    pub const fn of_tiles(width: usize, rows: usize) -> Self {
+        Self { width, strip_rows: rows, band_rows: rows }
+    }
+
     /// Pixels of a strip.
     #[must_use]
     pub const fn strip_len(self) -> usize {
@@ -80,18 +87,6 @@ impl Layout {
     }
 }
 
-/// Rows of a frame with those around them.
-struct Band {
-    /// Size of the rows and of those around them.
-    shape: Shape,
-    /// The pixels of the band among these.
-    inner: Range<usize>,
-    /// The pixels of the band among those of the strip.
-    in_strip: Range<usize>,
-    /// Their features among the activations.
-    features: Range<usize>,
-}
-
 impl<const I: usize, const H: usize, const C: usize> Workspace<'_, I, H, C> {
     /// `Err` unless the buffers have the lengths that the layout tells and a frame has its width.
     ///
@@ -117,9 +112,9 @@ impl<const I: usize, const H: usize, const C: usize> Workspace<'_, I, H, C> {
         strip: Range<usize>,
     ) -> Result<(), LengthError> {
         for rows in self.layout.bands(strip.clone()) {
-            let band = self.compute_features(network, frame, moments, &strip, rows)?;
-            let logits = self.logits.get_mut(band.in_strip).unwrap_or_default();
-            network.head.forward(self.activations.get(band.features).unwrap_or_default(), logits)?;
+            let window = self.compute_features(network, frame, moments, &rows)?;
+            let logits = self.logits.get_mut(pixels_in(&strip, &rows, frame.shape())).unwrap_or_default();
+            network.head.forward(self.activations.get(window.features(D)).unwrap_or_default(), logits)?;
         }
         Ok(())
     }
@@ -135,22 +130,22 @@ impl<const I: usize, const H: usize, const C: usize> Workspace<'_, I, H, C> {
         gradient: &mut Network<I, H, C, D>,
     ) -> Result<(), LengthError> {
         for rows in self.layout.bands(strip.clone()) {
-            let band = self.compute_features(network, frame, moments, &strip, rows)?;
-            let of_band = self.logit_gradient.get(band.in_strip).unwrap_or_default();
+            let window = self.compute_features(network, frame, moments, &rows)?;
+            let of_band = self.logit_gradient.get(pixels_in(&strip, &rows, frame.shape())).unwrap_or_default();
             if !all_layers {
-                let features = self.activations.get(band.features).unwrap_or_default();
+                let features = self.activations.get(window.features(D)).unwrap_or_default();
                 network.head.backward(features, of_band, &mut gradient.head)?;
                 continue;
             }
-            let pixels = band.shape.pixels();
+            let pixels = window.shape.pixels();
             let slopes = self.band_gradient.get_mut(..pixels).unwrap_or_default();
             slopes.fill([0.0; C]);
-            for (slopes, of_band) in slopes.get_mut(band.inner).unwrap_or_default().iter_mut().zip(of_band) {
+            for (slopes, of_band) in slopes.get_mut(window.inner).unwrap_or_default().iter_mut().zip(of_band) {
                 *slopes = *of_band;
             }
             let inputs = self.inputs.get(..pixels).unwrap_or_default();
             let activations = self.activations.get_mut(..pixels.saturating_mul(D + 1)).unwrap_or_default();
-            network.backward(inputs, band.shape, activations, slopes, gradient)?;
+            network.backward(inputs, window.shape, activations, slopes, gradient)?;
         }
         Ok(())
     }
@@ -161,24 +156,20 @@ impl<const I: usize, const H: usize, const C: usize> Workspace<'_, I, H, C> {
         network: &Network<I, H, C, D>,
         frame: &Frame<'_, I>,
         moments: [Moments; I],
-        strip: &Range<usize>,
-        rows: Range<usize>,
-    ) -> Result<Band, LengthError> {
-        let (size, reach) = (frame.shape(), Network::<I, H, C, D>::REACH);
-        let around = rows.start.saturating_sub(reach)..rows.end.saturating_add(reach).min(size.height);
-        let pixels = |rows: &Range<usize>, from: usize| {
-            let pixel = |row: usize| row.saturating_sub(from).saturating_mul(size.width);
-            pixel(rows.start)..pixel(rows.end)
-        };
-        let shape = Shape::new(around.len(), size.width);
-        let inner = pixels(&rows, around.start);
-        let layers_before = shape.pixels().saturating_mul(D);
-        let features = layers_before.saturating_add(inner.start)..layers_before.saturating_add(inner.end);
-
-        let inputs = self.inputs.get_mut(..shape.pixels()).unwrap_or_default();
-        normalize_with(moments, frame.image().get(pixels(&around, 0)).unwrap_or_default(), inputs)?;
-        let activations = self.activations.get_mut(..shape.pixels().saturating_mul(D + 1)).unwrap_or_default();
-        network.forward_features(inputs, shape, activations)?;
-        Ok(Band { shape, inner, in_strip: pixels(&rows, strip.start), features })
+        rows: &Range<usize>,
+    ) -> Result<Window, LengthError> {
+        let window = Window::around(rows, Network::<I, H, C, D>::REACH, frame.shape());
+        let pixels = window.shape.pixels();
+        let inputs = self.inputs.get_mut(..pixels).unwrap_or_default();
+        let image = frame.image().get(frame.shape().pixels_of(&window.rows)).unwrap_or_default();
+        normalize_with(moments, image, inputs)?;
+        let activations = self.activations.get_mut(..pixels.saturating_mul(D + 1)).unwrap_or_default();
+        network.forward_features(inputs, window.shape, activations)?;
+        Ok(window)
     }
+}
+
+/// The pixels of a band among those of a strip.
+const fn pixels_in(strip: &Range<usize>, band: &Range<usize>, frame: Shape) -> Range<usize> {
+    frame.pixels_of(&(band.start.saturating_sub(strip.start)..band.end.saturating_sub(strip.start)))
 }

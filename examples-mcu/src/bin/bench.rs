@@ -31,8 +31,8 @@ mod firmware {
     use scarce::sample::All;
     use scarce::{
         Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Heap, Labels, Libm,
-        Loss, Lovasz, LovaszHinge, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding, SigmoidFocal,
-        Within, scratch_len_to_write,
+        Loss, Lovasz, LovaszHinge, LovaszHistogram, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding,
+        SigmoidFocal, Tiled, Tiles, Within, scratch_len, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -63,6 +63,8 @@ mod firmware {
     const NONE: &str = "-";
 
     const PIXELS: usize = 1024;
+    /// Pixels of a tile.
+    const TILE: usize = 256;
     const CLASSES: usize = 4;
     const MANY_CLASSES: usize = 21;
     /// Of exponentials, and of what is sorted.
@@ -291,6 +293,9 @@ mod firmware {
             lines!("cross-entropy", C, |names, math| {
                 self.of_loss::<C, _>(names, CrossEntropy::new().with_math(math), memory, PIXELS)?;
             });
+            line!("cross-entropy-tiles", "Fast", C, |names| {
+                self.of_tiles::<C, _>(names, CrossEntropy::new(), memory)?;
+            });
             line!("textbook-rust-cross-entropy", NONE, C, |names| {
                 self.of_textbook::<C>(names, 0, memory, |data| {
                     textbook::cross_entropy::<C>(data.scores, data.labels, data.gradient)
@@ -343,6 +348,11 @@ mod firmware {
                 self.of_textbook::<C>(names, of_probabilities + of_errors, memory, |data| {
                     textbook::lovasz::<C>(data.scores, data.labels, data.gradient, data.probabilities, data.errors)
                 })?;
+            });
+            self.expected = None;
+
+            lines!("lovasz-histogram", C, |names, math| {
+                self.of_loss::<C, _>(names, LovaszHistogram::<C>::new().with_math(math), memory, PIXELS)?;
             });
             self.expected = None;
 
@@ -433,6 +443,40 @@ mod firmware {
                     }
                     let view = Quantized::new(rows, SCALE, ZERO_POINT)?;
                     loss.value_and_grad(&Batch::new(&view, labels)?, *gradient, &mut [])
+                },
+            )?;
+            self.agree(line, value, memory)
+        }
+
+        /// Value, and gradient in place of the scores, of ours by tiles.
+        fn of_tiles<const C: usize, L: Tiled<C>>(
+            &mut self,
+            names: Names,
+            loss: L,
+            memory: &mut Memory,
+        ) -> Result<(), Fault> {
+            let line = Line::new::<C>(names, PIXELS, size_of::<Tiles<C, L>>());
+            let Memory { scores, gradient, labels, .. } = memory;
+            let (scores, labels) = (rows::<C>(scores, PIXELS), first(labels, PIXELS));
+            let state = &mut (labels, rows_mut::<C>(gradient, PIXELS));
+            let value = self.measure(
+                line,
+                state,
+                |(_, gradient)| gradient.copy_from_slice(scores),
+                |(labels, gradient)| {
+                    let mut tiles = Tiles::<C, L>::new();
+                    let value = loop {
+                        for (scores, labels) in gradient.chunks(TILE).zip(labels.chunks(TILE)) {
+                            loss.observe(&mut tiles, &Batch::new(scores, Labels::new(labels))?)?;
+                        }
+                        if let Some(value) = loss.settle(&mut tiles)? {
+                            break value;
+                        }
+                    };
+                    for (scores, labels) in gradient.chunks_mut(TILE).zip(labels.chunks(TILE)) {
+                        loss.tile_grad_in_place(&tiles, 1.0, scores, Labels::new(labels))?;
+                    }
+                    Ok(value)
                 },
             )?;
             self.agree(line, value, memory)

@@ -10,7 +10,8 @@ mod firmware {
     use scarce::sample::All;
     use scarce::{
         Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, Focal, Heap, Labels, Loss, Lovasz, LovaszHinge,
-        Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Sum, Within, scratch_len_to_write,
+        LovaszHingeHistogram, LovaszHistogram, Ohem, Overlap, PixelContrast, SemanticEncoding, SigmoidFocal, Sum,
+        Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
@@ -62,6 +63,8 @@ mod firmware {
         of_pixels::<CLASSES, _>("lovasz", Lovasz::new(), memory)?;
         of_pixels::<CLASSES, _>("lovasz-heap", Lovasz::new().with_sort(Heap), memory)?;
         of_pixels::<1, _>("lovasz-hinge", LovaszHinge::new(), memory)?;
+        of_pixels::<CLASSES, _>("lovasz-histogram", LovaszHistogram::<CLASSES, 64>::new(), memory)?;
+        of_pixels::<1, _>("lovasz-hinge-histogram", LovaszHingeHistogram::<256>::new(), memory)?;
         of_pixels::<CLASSES, _>("ohem", Ohem::new(entropy), memory)?;
         of_pixels::<CLASSES, _>("cross-entropy+lovasz", Sum((1.0, entropy), (1.0, Lovasz::new())), memory)?;
         of_pixels::<CLASSES, _>("cross-entropy+dice", Sum((1.0, entropy), (1.0, Overlap::dice())), memory)?;

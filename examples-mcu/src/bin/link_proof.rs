@@ -24,9 +24,9 @@ mod proof {
     use scarce::sample::{All, Draw, Hardest, Random, SemiHard, Stride, segmentation_aware};
     use scarce::{
         Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Heap, Labels, Loss,
-        Lovasz, LovaszHinge, Memory, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, Quantized,
-        QuantizedMut, Rounding, Scores, ScoresMut, SemanticEncoding, Sigmoid, SigmoidFocal, Sum, Within, lovasz_grad,
-        scratch_len, weights,
+        Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Memory, MinKept, Ohem, Overlap, PixelContrast,
+        PixelLoss, Planes, PlanesMut, Quantized, QuantizedMut, Rounding, Scores, ScoresMut, SemanticEncoding, Sigmoid,
+        SigmoidFocal, Sum, Tiled, Tiles, Within, lovasz_grad, scratch_len, weights,
     };
 
     #[panic_handler]
@@ -135,6 +135,36 @@ mod proof {
         view.write(opaque(9), &tile);
         black_box((&grad, &words, &bytes));
         Ok(first + second + third + fourth)
+    }
+
+    /// The same tile by tile, from two observers.
+    #[inline(never)]
+    fn train_tiles<const C: usize, L: Tiled<C>>(loss: L) -> Result<f32, Error> {
+        let mut logits = black_box([[0.5; C]; PIXELS]);
+        let labels = black_box([1_u8; PIXELS]);
+        let mut grad = black_box([[0.0; C]; PIXELS]);
+        let logits = logits.get_mut(..opaque(PIXELS)).unwrap_or_default();
+        let grad = grad.get_mut(..opaque(PIXELS)).unwrap_or_default();
+        let labels = Labels::new(labels.get(..opaque(PIXELS)).unwrap_or_default()).ignoring(black_box(255));
+        let loss = black_box(loss);
+        let mut tiles = Tiles::<C, L>::default();
+        let value = loop {
+            let batch = Batch::<[[f32; C]], C>::new(logits, labels)?;
+            let mut others = black_box(tiles);
+            loss.observe(&mut others, &batch)?;
+            loss.observe(&mut tiles, &batch)?;
+            tiles.merge(&others)?;
+            if let Some(value) = loss.settle(&mut tiles)? {
+                break value;
+            }
+        };
+        let batch = Batch::<[[f32; C]], C>::new(logits, labels)?;
+        loss.add_tile_grad(&tiles, &batch, black_box(0.5), grad)?;
+        loss.tile_grad(&tiles, &batch, black_box(0.5), grad)?;
+        loss.tile_grad_in_place(&tiles, black_box(0.5), logits, labels)?;
+        let value = value + loss.value_and_grad_in_place(logits, labels, &mut tiles)?;
+        black_box((&logits, &grad));
+        Ok(value + tiles.pixels() as f32)
     }
 
     fn per_pixel() -> Result<f32, Error> {
@@ -293,6 +323,17 @@ mod proof {
             "lovasz-sigmoid" => train::<1, Lovasz<1, Sigmoid>>(Lovasz::new().on_sigmoid()),
             "lovasz-hinge" => train::<1, _>(LovaszHinge::new()),
             "lovasz-hinge-elu" => train::<1, _>(LovaszHinge::new().elu().per_image().with_sort(Heap)),
+            "lovasz-histogram" => train::<CLASSES, _>(LovaszHistogram::<CLASSES, 64>::new()),
+            "lovasz-histogram-of-class" => {
+                train::<CLASSES, _>(LovaszHistogram::<CLASSES, 64>::new().of_class(2).per_image())
+            },
+            "lovasz-hinge-histogram" => train::<1, _>(LovaszHingeHistogram::<256>::new().per_image()),
+            "tiles" => train_tiles::<CLASSES, _>(Sum(
+                (1.0, CrossEntropy::new()),
+                (1.0, Sum((1.0, Overlap::dice()), (1.0, LovaszHistogram::<CLASSES, 64>::new()))),
+            )),
+            "tiles-lovasz-hinge-histogram" => train_tiles::<1, _>(LovaszHingeHistogram::<256>::new()),
+            "tiles-ohem" => train_tiles::<CLASSES, _>(Ohem::new(CrossEntropy::new())),
             "cross-entropy+lovasz" => train::<CLASSES, _>(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
             "cross-entropy+dice" => train::<CLASSES, _>(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice()))),
             "planes" => train_planes::<CLASSES, _>(Sum((1.0, Focal::new(1.7)), (1.0, Lovasz::new()))),
