@@ -78,7 +78,7 @@ impl Rows<1> for Things {
             for (class, run) in self.runs(row) {
                 pixels.get_mut(run).unwrap_or_default().fill([STEP + STEP * class]);
             }
-            let mut random = Pcg32::seed_from_u64(self.seed | row as u64 + 1);
+            let mut random = Pcg32::seed_from_u64(self.seed | (row as u64 + 1));
             for [level] in pixels {
                 let [a, b, ..] = random.next_u32().to_le_bytes().map(|byte| byte % (NOISE + 1));
                 *level = *level + a - b;
