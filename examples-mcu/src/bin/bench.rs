@@ -32,7 +32,7 @@ mod firmware {
     use scarce::{
         Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Heap, Labels, Libm,
         Loss, Lovasz, LovaszHinge, LovaszHistogram, Math, Ohem, Overlap, PixelContrast, Quantized, SemanticEncoding,
-        SigmoidFocal, Tiled, Tiles, Within, scratch_len, scratch_len_to_write,
+        SigmoidFocal, Tiled, Tiles, Within, scratch_len_to_write,
     };
     use scarce_mcu::board::{self, stack};
 
