@@ -2,8 +2,8 @@
 //! included, though no more than a tile of it is ever in memory.
 //!
 //! 160×120 pixels of five classes in 64 KiB, where the logits alone would take 384 KB; on the micro:bit 64×64 pixels of two
-//! classes in 16 KiB, where they would take 32 KiB. The frame itself does not fit either, beside the rest: its rows are read as
-//! they are needed, from a camera that draws them here, and that on a device has memory of its own.
+//! classes in 16 KiB, where they would take 32 KiB. The frame itself does not fit beside the rest, either: its rows are read as
+//! they are needed, from a camera that draws them here, and that on a device has memory of its own. `cargo mcu-large` runs it.
 //!
 //! The features start from the factory weights, the head from chance. Frames for the test are others than those that it learns
 //! from. The Lovász term counts errors in 64 bins: that bounds the loss within 0.8 % of the exact one, and leaves the tiles

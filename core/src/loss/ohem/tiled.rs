@@ -118,10 +118,12 @@ impl<L> Ohem<L> {
         let (mut beyond, mut keys) = ([false; LANES], [0; LANES]);
         let thresh = self.thresh + 0.0;
         if self.goes_by_loss() {
-            for (channel, lane) in labels.iter().zip(0..).filter(|(channel, _)| **channel != IGNORED) {
-                let loss = self.loss.pixel(scores.map(|scores| scores[lane]), label::<C>(*channel));
-                keys[lane] = loss_key(loss);
-                beyond[lane] = self.rule == Rule::LossThreshold && keys[lane] < loss_key(thresh);
+            for lane in 0..LANES {
+                if labels[lane] != IGNORED {
+                    let loss = self.loss.pixel(scores.map(|scores| scores[lane]), label::<C>(labels[lane]));
+                    keys[lane] = loss_key(loss);
+                    beyond[lane] = self.rule == Rule::LossThreshold && keys[lane] < loss_key(thresh);
+                }
             }
         } else {
             let cut = probability_key(thresh, 1.0 - thresh);
