@@ -93,11 +93,6 @@ fn contract_over_3_channels() {
 }
 
 #[test]
-fn contract_over_5_channels() {
-    many_channels::<5, _>(Libm, true);
-}
-
-#[test]
 fn contract_over_21_channels() {
     many_channels::<21, _>(Libm, true);
 }

@@ -90,9 +90,7 @@ fn every_loss_has_the_bits_that_it_has_on_floats() {
     catalogue::one_channel(Fast, &mut one);
     let mut three = Same::<3>::new();
     catalogue::many_channels(Fast, &mut three);
-    let mut many = Same::<21>::new();
-    catalogue::many_channels(Fast, &mut many);
-    assert!(one.losses > 20 && three.losses > 100 && many.losses == three.losses);
+    assert!(one.losses > 20 && three.losses > 100);
 }
 
 #[test]

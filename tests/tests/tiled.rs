@@ -3,7 +3,7 @@
 use scarce::{Batch, CrossEntropy, Error, Labels, Libm, Loss, LovaszHistogram, MinKept, Ohem, Overlap, Parameter};
 use scarce::{Buffer, QuantizedMut, Sum, Tiled, Tiles};
 use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
-use scarce_tests::conformance::contract::{Bits, evaluate};
+use scarce_tests::conformance::contract::{Bits, written};
 use scarce_tests::conformance::samples::Sample;
 use scarce_tests::conformance::tiling::{self, Sink, Tiling};
 use scarce_tests::patterns::{LabelMap, Random, Scores, random_labels};
@@ -58,7 +58,7 @@ impl<const C: usize> Visitor<C> for Tilings<C> {
         // Where pixels tie, mining chooses by their order, and tile by tile shares among them.
         for sample in samples.iter().filter(|sample| !entry.selects || sample.kind == Scores::Ordinary) {
             let what = format!("{} on {}", entry.name, sample.name);
-            let whole = evaluate(&loss, sample, 0, 0);
+            let whole = written(&loss, sample, 0);
             let pixels = sample.pixels();
             for tiling in [Tiling::whole(pixels), Tiling::even(pixels, 64), Tiling::even(pixels, 192)] {
                 for sink in Sink::ALL {
@@ -154,7 +154,7 @@ fn equal_pixels_share_the_places() {
     let map = LabelMap { name: "one class", labels: vec![0; 200], ignore: None };
     let sample = Sample::<3>::new(Scores::Equal, map, 1, &mut Random::new(3));
     let loss = Ohem::new(CrossEntropy::new()).with_thresh(0.0).with_min_kept(MinKept::Pixels(10));
-    let whole = evaluate(&loss, &sample, 0, 0);
+    let whole = written(&loss, &sample, 0);
     let (found, passes) = run(&loss, &sample, &Tiling::even(200, 30));
     assert_eq!(passes, 5);
     assert!((found.value() - whole.value()).abs() < 1e-6);

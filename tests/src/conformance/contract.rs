@@ -66,6 +66,27 @@ pub fn evaluate<const C: usize, L: Loss<C>>(loss: &L, sample: &Sample<C>, scores
     Subject { name: "a loss", loss, sample }.evaluate(sample, scores, grad)
 }
 
+/// As [`evaluate`], of a loss that is compiled for one layout at a time: a third of the time that it takes for all of them.
+///
+/// # Panics
+/// If the loss refuses the sample.
+#[must_use]
+pub fn written<const C: usize, L: Loss<C>>(loss: &L, sample: &Sample<C>, images: usize) -> Bits {
+    let mut scratch = vec![DIRT[1]; loss.scratch_len_to_write(sample.pixels())];
+    let mut rows = vec![[STALE; C]; sample.pixels()];
+    if images == 0 {
+        let result = loss.value_and_grad(&sample.batch(), rows.as_mut_slice(), &mut scratch);
+        return Bits::new(result.expect("the sample is valid"), &rows);
+    }
+    let (scores, mut data) = (to_planes(&sample.rows, images), to_planes(&rows, images));
+    let planes = Planes::<C>::new(&scores, images).expect("the images divide the pixels");
+    let batch = Batch::new(&planes, sample.library_labels()).expect("patterns are valid");
+    let batch = batch.with_images(sample.images).expect("the images divide the pixels");
+    let mut grad = PlanesMut::<C>::new(&mut data, images).expect("the images divide the pixels");
+    let result = loss.value_and_grad(&batch, &mut grad, &mut scratch);
+    Bits::new(result.expect("the sample is valid"), &from_planes::<C>(&data, images))
+}
+
 /// `[pixels][C]` to `[images, C, pixels of an image]`.
 #[must_use]
 pub fn to_planes<const C: usize>(rows: &[[f32; C]], images: usize) -> Vec<f32> {

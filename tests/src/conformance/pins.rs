@@ -1,7 +1,7 @@
 //! The bits of every loss on fixed data: they change only if somebody changes the numerics, on whatever machine and profile.
 
 use super::catalogue::{self, Entry, Visitor};
-use super::contract::{Bits, evaluate};
+use super::contract::{Bits, written};
 use super::samples::Sample;
 use crate::patterns::{Random, Scores, random_labels};
 use scarce::{Libm, Loss, Micro};
@@ -52,7 +52,7 @@ impl<const C: usize> Visitor<C> for Pins<'_, C> {
                 continue;
             }
             for (layout, images) in [("rows", 0), ("planes", IMAGES)] {
-                let bits = evaluate(&loss, sample, images, images);
+                let bits = written(&loss, sample, images);
                 let (Entry { name, .. }, kind, functions) = (entry, sample.kind, self.functions);
                 self.lines.push(format!(
                     "{name}; {C} channel(s), {kind:?}, {functions}, {layout}: {:08x} {:016x}",
