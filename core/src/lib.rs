@@ -6,8 +6,10 @@
 //! * [`Batch`] takes scores ([`Scores`]: pixel-major, class-major, or [`Quantized`] to 8 bits) and [`Labels`], and checks them
 //!   once.
 //! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
-//!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any
-//!   of them.
+//!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], and both in memory of a fixed size,
+//!   [`LovaszHistogram`] and [`LovaszHingeHistogram`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any of them.
+//! * A [`Tiled`] loss, which all but the sorted ones are, takes an image tile by tile, keeps [`Tiles`] of a fixed size, and
+//!   writes the gradient in place of the scores.
 //! * [`SemanticEncoding`] takes presence logits of an image, [`PixelContrast`] embeddings of pixels ([`Embeddings`]), with
 //!   the samplers of [`sample`] and a [`Memory`] of the past.
 //! * [`weights`] makes class weights from counts; [`metrics`] measures what was learnt.

@@ -95,7 +95,8 @@ fn state<const C: usize, L: Tiled<C>>() -> String {
 }
 
 /// With a space between thousands.
-fn bytes(bytes: usize) -> String {
+#[must_use]
+pub fn bytes(bytes: usize) -> String {
     let digits = bytes.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
     groups.collect::<Vec<_>>().join(" ")

@@ -1,9 +1,11 @@
-//! The README's tables of scratch and speed are what the library and the measurements say.
+//! The README's tables of memory and speed are what the library and the measurements say.
 
 use scarce::{
-    BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, Ohem, Overlap, PixelContrast,
-    Probabilities, Sigmoid, SigmoidFocal, Softmax, scratch_len, scratch_len_to_write,
+    BinaryCrossEntropy, CrossEntropy, Focal, Heap, Loss, Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram,
+    Ohem, Overlap, PixelContrast, Probabilities, Sigmoid, SigmoidFocal, Softmax, Tiled, Tiles, scratch_len,
+    scratch_len_to_write,
 };
+use scarce_tests::memory_table::{bytes as spaced, table};
 
 const README: &str = include_str!("../../README.md");
 
@@ -18,10 +20,21 @@ fn to_write_and_to_add<const C: usize, L: Loss<C>>() -> String {
     format!("{to_write}, to add {}", bytes::<C, L>())
 }
 
-/// The last column of the row whose first column begins so.
-fn scratch(loss: &str) -> &str {
+/// The last two columns of the row whose first column begins so.
+fn memory(loss: &str) -> [&str; 2] {
     let row = README.lines().find(|line| line.starts_with(&format!("| {loss}"))).expect("a row of the table");
-    row.trim_end_matches('|').rsplit('|').next().expect("a last column").trim()
+    let mut columns = row.trim_end_matches('|').rsplit('|').map(str::trim);
+    let tiles = columns.next().expect("a last column");
+    [columns.next().expect("a column before the last"), tiles]
+}
+
+fn scratch(loss: &str) -> &str {
+    memory(loss)[0]
+}
+
+/// Bytes that are kept tile by tile.
+fn tiles<const C: usize, L: Tiled<C>>() -> String {
+    spaced(size_of::<Tiles<C, L>>())
 }
 
 #[test]
@@ -41,6 +54,47 @@ fn table_of_scratch() {
     assert_eq!(scratch("`Ohem`"), bytes::<4, Ohem<CrossEntropy<4>>>().to_string());
     let contrast = 4 * (PixelContrast::scratch_len(101) - PixelContrast::scratch_len(100));
     assert_eq!(scratch("`PixelContrast`"), format!("{contrast} an anchor"));
+}
+
+#[test]
+fn table_of_tiles() {
+    assert_eq!(memory("`CrossEntropy`")[1], tiles::<4, CrossEntropy<4>>());
+    assert_eq!(memory("`BinaryCrossEntropy`")[1], tiles::<1, BinaryCrossEntropy<1>>());
+    assert_eq!(memory("`Focal`")[1], tiles::<4, Focal<4>>());
+    assert_eq!(memory("`Overlap`")[1], tiles::<4, Overlap<4>>());
+    assert_eq!(
+        memory("`LovaszHistogram`"),
+        [bytes::<4, LovaszHistogram<4>>().to_string(), tiles::<4, LovaszHistogram<4>>()]
+    );
+    let hinge = [bytes::<1, LovaszHingeHistogram>().to_string(), tiles::<1, LovaszHingeHistogram>()];
+    assert_eq!(memory("`LovaszHingeHistogram`"), hinge);
+    assert_eq!(memory("`Ohem`")[1], tiles::<4, Ohem<CrossEntropy<4>>>());
+}
+
+/// Kilobytes, rounded to so many digits.
+fn kilobytes<const C: usize, L: Tiled<C>>(digits: usize) -> String {
+    format!("{:.digits$} KB", size_of::<Tiles<C, L>>() as f64 / 1000.0)
+}
+
+#[test]
+fn first_screen() {
+    let screen = README.split("An image need not be in memory.").nth(1).and_then(|rest| rest.split("```").next());
+    let screen = screen.expect("a paragraph").replace('\n', " ");
+    let all = kilobytes::<21, LovaszHistogram<21>>(0);
+    assert!(screen.contains(&format!("21 classes keeps {all} of the {:.0} MB", 512.0 * 512.0 * 84.0 / 1e6)), "{all}");
+    let one = kilobytes::<21, LovaszHistogram<21, 256, 1>>(1);
+    assert!(screen.contains(&format!("(a class at a time {one})")), "{one}");
+    let (ohem, dice) = (kilobytes::<21, Ohem<CrossEntropy<21>>>(1), kilobytes::<21, Overlap<21>>(1));
+    assert!(screen.contains(&format!("OHEM {ohem}, Dice {dice}")), "{ohem}, {dice}");
+}
+
+#[test]
+fn table_of_memory() {
+    assert_eq!(
+        table(),
+        include_str!("../expected/memory.md"),
+        "cargo run -p scarce-tests --bin memory > tests/expected/memory.md"
+    );
 }
 
 /// The cells of a row whose first one is this.
