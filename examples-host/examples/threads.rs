@@ -156,6 +156,6 @@ impl Image {
 mod tests {
     #[test]
     fn threads_agree_on_a_small_image() {
-        super::run(96).expect("threads and a single call agree");
+        super::run(61).expect("threads and a single call agree");
     }
 }
