@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bins::Bins;
 use crate::experiment::Plan;
 use crate::export::Export;
 use crate::losses;
@@ -60,6 +61,8 @@ pub struct Arguments {
 pub enum Command {
     /// Train the network that the firmware starts from
     Export(Export),
+    /// Compare training with errors counted in bins with the exact loss
+    Bins(Bins),
 }
 
 impl Arguments {

@@ -1,5 +1,6 @@
 //! All training runs, several at a time.
 
+use crate::bins::{self, Comparison};
 use crate::data::Dataset;
 use crate::losses;
 use crate::progress::Progress;
@@ -99,7 +100,8 @@ fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> 
             let bar = progress.start(&format!("{}, seed {seed}", choice.title));
             let after_step = || progress.step(&bar);
             let auxiliary = choice.auxiliary.map(|new| new(seed));
-            let recipe = Recipe { objective: &*objective, auxiliary, seed, steps: plan.steps };
+            let comparison = (choice.name == bins::EXACT).then(|| Comparison::new(&choices, counts));
+            let recipe = Recipe { objective: &*objective, auxiliary, comparison, seed, steps: plan.steps };
             let outcome = train::<I, C>(&train_samples, &test_samples, recipe, after_step);
             progress.finish(&bar);
             outcome.with_context(|| format!("{}, seed {seed}", choice.title))

@@ -44,8 +44,8 @@ pub fn export(arguments: &Export) -> Result<String> {
     let samples = |images: &[_]| images.iter().map(Sample::<1>::new).collect::<Result<Vec<_>>>();
     let choice = table::<2>().into_iter().find(|choice| choice.name == "ce+lovasz").context("ce+lovasz")?;
     let objective = (choice.objective)([0; 2]);
-    let recipe =
-        Recipe { objective: objective.as_ref(), auxiliary: None, seed: arguments.seed, steps: arguments.steps };
+    let Export { seed, steps, .. } = *arguments;
+    let recipe = Recipe { objective: objective.as_ref(), auxiliary: None, comparison: None, seed, steps };
     let network: FirmwareNetwork = pretrain(&samples(&dataset.train)?, recipe)?;
 
     let mut bytes = vec![0; encoded_len::<FirmwareNetwork>()];

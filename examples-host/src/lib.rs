@@ -5,10 +5,13 @@
 //! [`losses`] and each seed ([`experiment`], [`train`]), some with a loss of the features beside it ([`auxiliary`]) →
 //! *report* ([`report`]), with how far apart the classes lie in the features ([`separation`]).
 //!
+//! *Bins* ([`bins`]): training with errors that are counted in bins beside training with the exact loss.
+//!
 //! For the firmware: the weights that it starts from ([`export`]), and images sent to it over a serial line ([`frames`]).
 
 pub mod auxiliary;
 pub mod beans;
+pub mod bins;
 pub mod cli;
 pub mod data;
 pub mod experiment;
@@ -29,8 +32,12 @@ use std::io::{self, Write};
 /// # Errors
 /// If the images cannot be used or the report cannot be written. No report is written then.
 pub fn run(arguments: &cli::Arguments) -> Result<()> {
-    if let Some(cli::Command::Export(export)) = &arguments.command {
-        writeln!(io::stdout(), "{}", export::export(export)?)?;
+    if let Some(command) = &arguments.command {
+        let printed = match command {
+            cli::Command::Export(export) => export::export(export)?,
+            cli::Command::Bins(bins) => bins::compare(bins)?,
+        };
+        writeln!(io::stdout(), "{printed}")?;
         return Ok(());
     }
     report::folder::check(&arguments.out)?;

@@ -1,7 +1,7 @@
 //! The losses to choose from: one table.
 
 use crate::auxiliary::{Auxiliary, Contrast, Encoding};
-use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, Ohem, Overlap, Sum, weights};
+use scarce::{Batch, CrossEntropy, Error, Focal, Loss, Lovasz, LovaszHistogram, Ohem, Overlap, Sum, weights};
 
 /// What is trained unless other losses are asked for.
 pub const DEFAULT: &str = "ce,weighted-ce,focal,ohem,dice,ce+dice,ce+lovasz";
@@ -23,7 +23,7 @@ pub struct Choice<const C: usize> {
 
 /// All losses. The overlap losses take their sums over the whole batch, with the smoothing 1 unless said otherwise.
 #[must_use]
-pub fn table<const C: usize>() -> [Choice<C>; 17] {
+pub fn table<const C: usize>() -> [Choice<C>; 20] {
     [
         Choice {
             name: "ce",
@@ -132,6 +132,27 @@ pub fn table<const C: usize>() -> [Choice<C>; 17] {
             title: "CE + Lovász",
             description: "cross entropy plus Lovász-softmax",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Lovasz::new()))),
+            auxiliary: None,
+        },
+        Choice {
+            name: "ce+lovasz256",
+            title: "CE + Lovász, 256 bins",
+            description: "cross entropy plus Lovász-softmax of errors counted in 256 bins",
+            objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, LovaszHistogram::<C, 256>::new()))),
+            auxiliary: None,
+        },
+        Choice {
+            name: "ce+lovasz64",
+            title: "CE + Lovász, 64 bins",
+            description: "cross entropy plus Lovász-softmax of errors counted in 64 bins",
+            objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, LovaszHistogram::<C, 64>::new()))),
+            auxiliary: None,
+        },
+        Choice {
+            name: "ce+lovasz16",
+            title: "CE + Lovász, 16 bins",
+            description: "cross entropy plus Lovász-softmax of errors counted in 16 bins",
+            objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, LovaszHistogram::<C, 16>::new()))),
             auxiliary: None,
         },
         Choice {

@@ -1,6 +1,7 @@
 //! One training run: one loss, one seed.
 
 use crate::auxiliary::{Auxiliary, Forward};
+use crate::bins::{Comparison, Deviation};
 use crate::data::{IGNORED, Image};
 use crate::losses::Objective;
 use crate::separation::{Embedding, places};
@@ -59,6 +60,8 @@ pub struct Outcome {
     pub untrained: Vec<Embedding>,
     /// Features of the same pixels after the last step.
     pub trained: Vec<Embedding>,
+    /// How other losses deviate on the logits of the first step and of the last.
+    pub deviations: Vec<Deviation>,
     /// Time of all steps, without the measurements.
     pub training_time: Duration,
 }
@@ -111,6 +114,8 @@ pub struct Recipe<'a, const C: usize> {
     pub objective: &'a dyn Objective<C>,
     /// A loss of the features to add.
     pub auxiliary: Option<Box<dyn Auxiliary<C>>>,
+    /// Other losses to compare it with.
+    pub comparison: Option<Comparison<C>>,
     /// Of the initial weights, and of the choice of crops.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -126,15 +131,16 @@ pub struct Recipe<'a, const C: usize> {
 pub fn train<const I: usize, const C: usize>(
     train: &[Sample<I>],
     test: &[Sample<I>],
-    recipe: Recipe<'_, C>,
+    mut recipe: Recipe<'_, C>,
     after_step: impl Fn(),
 ) -> Result<Outcome> {
     let steps = recipe.steps;
+    let comparison = recipe.comparison.take();
     let interval = steps.div_ceil(MEASUREMENTS);
     let mut trainer = Trainer::<I, C, DEEP>::new(recipe);
     let untrained = embed(&trainer.network, test)?;
     let mut measured = Measured { scores: Scores::new(&Confusion::<C>::new()), predictions: Vec::new() };
-    let (mut curve, mut training_time) = (Vec::new(), Duration::ZERO);
+    let (mut curve, mut training_time, mut deviations) = (Vec::new(), Duration::ZERO, Vec::new());
     let (mut loss_sum, mut summands) = (0.0, 0.0);
     for step in 0..steps {
         let start = Instant::now();
@@ -145,6 +151,11 @@ pub fn train<const I: usize, const C: usize>(
         after_step();
 
         let done = step + 1;
+        if let Some(comparison) = &comparison
+            && (step == 0 || done == steps)
+        {
+            deviations.extend(comparison.deviations(done, trainer.objective, &trainer.logits, &trainer.labels)?);
+        }
         if done % interval == 0 || done == steps {
             measured = measure(&trainer.network, test)?;
             let iou = measured.scores.iou.clone();
@@ -154,7 +165,7 @@ pub fn train<const I: usize, const C: usize>(
     }
     let trained = embed(&trainer.network, test)?;
     let Measured { scores, predictions } = measured;
-    Ok(Outcome { curve, scores, predictions, untrained, trained, training_time })
+    Ok(Outcome { curve, scores, predictions, untrained, trained, deviations, training_time })
 }
 
 /// Trains a network of `D` dilated convolutions from scratch.

@@ -41,9 +41,7 @@ impl Table {
         let mut row = vec![loss.title.to_owned(), spread_of(&|scores| scores.pixel_accuracy)];
         row.push(spread_of(&|scores| scores.iou[rare]));
         if experiment.seeds.len() > 1 {
-            let of_seed =
-                |outcome: &Outcome| outcome.scores.iou[rare].map_or("–".to_owned(), |iou| format!("{iou:.2}"));
-            row.push(loss.outcomes.iter().map(of_seed).collect::<Vec<_>>().join(" "));
+            row.push(rare_by_seed(experiment, loss).join(" "));
         }
         row.push(spread_of(&|scores| scores.recall[rare]));
         row.push(spread_of(&|scores| scores.precision[rare]));
@@ -54,6 +52,14 @@ impl Table {
         row.push(spread(loss.outcomes.iter().map(|outcome| outcome.training_time.as_secs_f32()), 1));
         row
     }
+}
+
+/// IoU of the rare class for each seed.
+pub(crate) fn rare_by_seed(experiment: &Experiment, loss: &LossRuns) -> Vec<String> {
+    let of_seed = |outcome: &Outcome| {
+        outcome.scores.iou[experiment.rare_class].map_or("–".to_owned(), |iou| format!("{iou:.2}"))
+    };
+    loss.outcomes.iter().map(of_seed).collect()
 }
 
 /// All classes but the rare one, whose scores come first.
@@ -76,7 +82,7 @@ pub fn terminal(experiment: &Experiment) -> String {
 }
 
 /// Mean and, of several values, standard deviation; a dash of none.
-pub(super) fn spread(values: impl Iterator<Item = f32>, digits: usize) -> String {
+pub(crate) fn spread(values: impl Iterator<Item = f32>, digits: usize) -> String {
     let values: Vec<f64> = values.map(f64::from).collect();
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

@@ -87,6 +87,31 @@ fn a_square_is_learnt() {
 }
 
 #[test]
+fn bins_are_compared_with_the_exact_loss() {
+    let folder = Folder::grey();
+    let mut program = program();
+    program.args(["bins", "--steps", "2", "--seeds", "2", "--data"]).arg(folder.path("")).arg(folder.path(""));
+    let output = program.assert().success();
+    let text = String::from_utf8_lossy(&output.get_output().stdout);
+    let cells = |row: &str| -> Vec<Vec<String>> {
+        let rows = text.lines().filter(|line| line.starts_with(&format!("| {row} |")));
+        rows.map(|row| row.split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+    };
+    assert_eq!(text.matches("IoU of class 1 on the test images, seeds 0, 1:").count(), 2, "{text}");
+    for row in ["CE + Lovász", "CE + Lovász, 256 bins", "CE + Lovász, 64 bins", "CE + Lovász, 16 bins"] {
+        assert_eq!(cells(row).len(), 2, "{row}: {text}");
+        assert!(cells(row).iter().all(|row| row[2].split(" · ").count() == 2), "{row}: {text}");
+    }
+    // Of both folders, of the first step and the last: the fewer bins, the farther, but not far.
+    let [of_256, of_64, of_16] = ["256", "64", "16"].map(|bins| cells(bins)[0].clone());
+    assert_eq!(cells("256"), [of_256.clone(), of_256.clone()]);
+    for column in [3, 5] {
+        let [of_256, of_64, of_16] = [&of_256, &of_64, &of_16].map(|row| row[column].parse::<f64>().expect("a number"));
+        assert!(0.0 < of_256 && of_256 < of_64 && of_64 < of_16 && of_16 < 100.0, "{text}");
+    }
+}
+
+#[test]
 fn threads_change_no_number() {
     let folder = Folder::grey();
     let run = |threads: &str, name: &str| {
@@ -151,6 +176,7 @@ fn help_explains_everything() {
         "--out",
         "--threads",
         "ce+lovasz",
+        "ce+lovasz64 ",
         "ohem",
         "ce+se",
         "ce+contrast",
