@@ -46,8 +46,8 @@ pub fn table() -> String {
     table.row("loss", IMAGES.map(|[height, width, _]| format!("{height}×{width}")));
     table.row("---", ["---"; 3].map(String::from));
     table.row("the scores themselves", IMAGES.map(|[height, width, _]| bytes(4 * height * width)));
-    table.row("Lovász hinge, `Radix`", IMAGES.map(|image| scratch::<1, LovaszHinge>(image)));
-    table.row("Lovász hinge, `Heap`", IMAGES.map(|image| scratch::<1, LovaszHinge<Heap>>(image)));
+    table.row("Lovász hinge, `Radix`", IMAGES.map(scratch::<1, LovaszHinge>));
+    table.row("Lovász hinge, `Heap`", IMAGES.map(scratch::<1, LovaszHinge<Heap>>));
     table.row(
         "Lovász hinge, 256 bins",
         IMAGES.map(|image| scratch::<1, LovaszHingeHistogram>(image) + &state::<1, LovaszHingeHistogram>()),

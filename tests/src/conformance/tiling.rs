@@ -141,10 +141,12 @@ pub fn evaluate<const C: usize, L: Tiled<C>>(
 ///
 /// # Errors
 /// What the library says.
+///
+/// # Panics
+/// If what is left of one image matters to the next.
 pub fn in_place<const C: usize, L: Tiled<C>>(loss: &L, sample: &Sample<C>) -> Result<Bits, Error> {
     let (mut scores, mut tiles) = (sample.rows.clone(), Tiles::new());
     let value = loss.value_and_grad_in_place(scores.as_mut_slice(), sample.library_labels(), &mut tiles)?;
-    // What is left of one image does not matter to the next.
     let mut again = sample.rows.clone();
     let same = loss.value_and_grad_in_place(again.as_mut_slice(), sample.library_labels(), &mut tiles)?;
     let bits = Bits::new(value, &scores);
