@@ -67,7 +67,7 @@ pub enum Error {
 pub enum Buffer {
     /// The class of each pixel.
     Labels,
-    /// The gradient that a loss adds to.
+    /// The gradient.
     Grad,
     /// Working memory, in words of 32 bits.
     Scratch,

@@ -3,8 +3,8 @@
 //! The losses of semantic segmentation that answer class imbalance, with their analytic gradients: `no_std`, without a heap,
 //! without a panic, the same bits on every target. Slices that the caller owns, scratch that the caller lends.
 //!
-//! * [`Batch`] takes scores ([`Scores`]: pixel-major, class-major, or [`Quantized`] to 8 bits) and [`Labels`], and checks them
-//!   once.
+//! * [`Batch`] takes scores ([`Scores`]: pixel-major, class-major, or [`Quantized`] to 8 bits) and [`Labels`], and checks
+//!   them once. Gradients are floats, or 8 or 16 bits ([`QuantizedMut`]).
 //! * A [`Loss`] takes a batch: [`CrossEntropy`], [`BinaryCrossEntropy`], [`Focal`], [`SigmoidFocal`], [`Overlap`] (Dice,
 //!   Jaccard, Tversky, generalised Dice), [`Lovasz`], [`LovaszHinge`], and both in memory of a fixed size,
 //!   [`LovaszHistogram`] and [`LovaszHingeHistogram`], [`Ohem`] over any loss per pixel, and a [`Sum`] of any of them.
@@ -28,8 +28,8 @@
 //! ```
 //!
 //! Shapes live in types: `C`, the number of classes, is a const generic, and a pixel an `[f32; C]`. Values live at run time.
-//! A configuration is a small `Copy` struct, built in `const` where the language allows it; its parameters are checked, with the data, before
-//! anything is written.
+//! A configuration is a small `Copy` struct, built in `const` where the language allows it; its parameters are checked, with
+//! the data, before anything is written.
 //!
 //! # What this is not
 //!

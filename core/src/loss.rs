@@ -61,7 +61,7 @@ pub trait Loss<const C: usize> {
     /// How much scratch [`value_and_grad`](Self::value_and_grad) needs.
     const SCRATCH_TO_WRITE: Scratch = Self::SCRATCH;
 
-    /// Whether writing the gradient is much faster than adding to it.
+    /// Whether writing the gradient is faster, or takes less scratch, than adding to it.
     #[doc(hidden)]
     const WRITES_FASTER: bool = false;
 

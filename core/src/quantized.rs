@@ -14,7 +14,7 @@ use core::ops::Range;
 /// Each score is what `f32::from(q − zero_point) * scale` gives, so every loss has the bits that it has on the scores as
 /// `f32`; they are never all there at once. A batch of them needs no search for scores that are not finite.
 ///
-/// [`with_table`](Self::with_table) takes the exponentials of [`CrossEntropy`](crate::CrossEntropy) and
+/// [`tabled`](Self::tabled) takes the exponentials of [`CrossEntropy`](crate::CrossEntropy) and
 /// [`Focal`](crate::Focal) from a table: the same bits again, without computing one.
 ///
 /// ```
@@ -63,14 +63,14 @@ impl<'a, const C: usize, M> Quantized<'a, C, &'a ExpTable<M>> {
     ///
     /// What a loss with other elementary functions than the table's, label smoothing or logit adjustment needs, it computes.
     #[must_use]
-    pub const fn with_table(rows: &'a [[i8; C]], table: &'a ExpTable<M>, zero_point: i8) -> Self {
+    pub const fn tabled(rows: &'a [[i8; C]], table: &'a ExpTable<M>, zero_point: i8) -> Self {
         Self { rows, scales: [table.scale; C], zero_points: [zero_point; C], table }
     }
 }
 
 /// The exponentials of all distances between scores of 8 bits: exp(−k · scale) for k in `0..=255`, 1 KB.
 ///
-/// The scale is rounded to 16 significant bits, which moves a score by less than 1/500 of a step: then all scores and all
+/// The scale is rounded to 16 significant bits, which moves a score by less than 1/256 of a step: then all scores and all
 /// their differences are exact in `f32`, so an exponential from the table has the very bits of the one that would be
 /// computed. Made once; it may serve several heads of one scale.
 ///
@@ -81,7 +81,7 @@ impl<'a, const C: usize, M> Quantized<'a, C, &'a ExpTable<M>> {
 /// assert!((table.scale() / 0.0938 - 1.0).abs() < 1.0 / 65_536.0);
 ///
 /// let logits = [[12_i8, -4, -20], [0, 4, 8]];
-/// let quantized = Quantized::with_table(&logits, &table, -4);
+/// let quantized = Quantized::tabled(&logits, &table, -4);
 /// let loss = CrossEntropy::new().value(&Batch::new(&quantized, Labels::new(&[0, 1]))?, &mut [])?;
 ///
 /// let computed = Quantized::new(&logits, table.scale(), -4)?;

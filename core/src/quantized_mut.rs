@@ -45,11 +45,11 @@ pub enum Rounding {
     /// To the nearest, ties to even: off by at most half a step; a gradient below that vanishes.
     #[default]
     Nearest,
-    /// Up or down by chance, so that the mean over seeds is the gradient (to 2⁻²⁴ steps): off by less than a step.
+    /// Up or down by chance, so that the mean over seeds is the gradient (to 2⁻²⁴ steps, where it does not saturate): off by less than a step.
     ///
     /// An element e = pixel · C + channel is rounded away from 0 if the upper 24 bits of h(h(seed) + e), as a fraction of
     /// 2²⁴, are below what its size has beyond a whole number. h is Wellons' `lowbias32`: no state, so no bit depends on the
-    /// order in which elements are written. Give each step of a training another seed.
+    /// order in which elements are written. Give each step of a training, and each tile of an image, another seed.
     Stochastic {
         /// Any number.
         seed: u32,

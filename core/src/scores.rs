@@ -70,10 +70,10 @@ pub trait Scores<const C: usize>: sealed::Sealed {
     }
 }
 
-/// Scores to change: a gradient to add to.
+/// Scores to change: a gradient to write or to add to.
 ///
-/// Implemented for what [`Scores`] is, where it can be written; [`QuantizedMut`](crate::QuantizedMut) can be written only.
-/// Sealed.
+/// Implemented for what [`Scores`] is, where it can be written; [`QuantizedMut`](crate::QuantizedMut) can be written,
+/// not added to. Sealed.
 pub trait ScoresMut<const C: usize>: Scores<C> {
     /// Whether what is written can be read again, and added to, as it was.
     #[doc(hidden)]

@@ -22,11 +22,11 @@ use core::fmt;
 /// What is kept of the tiles is [`Tiles`], which is `Copy` and can be [merged](Tiles::merge): tiles may come from several
 /// threads or machines.
 ///
-/// Tiles of a multiple of 64 pixels, in order, give the bits of [`Loss::value`] and [`Loss::value_and_grad`], as does one tile.
-/// In another order, of other sizes, or merged, sums of floats are added otherwise: the loss differs by up to 5·10⁻⁷ of its
-/// size (or of 1), the gradient by up to 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test
-/// tiled`). Losses without such sums, the histogram forms of Lovász, give the same bits in any order. Where pixels tie for the
-/// last place, [`Ohem`](crate::Ohem) shares it among them, and does not choose by their order.
+/// Tiles of a multiple of 64 pixels, in order, give the bits of [`Loss::value`] and [`Loss::value_and_grad`], as does one
+/// tile; only a sum whose second term is a sum adds its gradient in another order.
+/// In another order, of other sizes, or merged, sums of floats are added otherwise: in the tests the loss differed by no more
+/// than 5·10⁻⁷ of its size (or of 1), the gradient by 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test tiled`). Losses without such sums, the histogram forms of Lovász, give the same bits in any order. Where pixels tie for the
+/// last place, in steps of 2⁻³², [`Ohem`](crate::Ohem) shares it among them, and does not choose by their order.
 ///
 /// The [contract](Loss#contract) of a loss holds. Implemented for every [`PixelLoss`](crate::PixelLoss),
 /// [`Overlap`](crate::Overlap), [`LovaszHistogram`](crate::LovaszHistogram),
@@ -110,8 +110,8 @@ pub trait Tiled<const C: usize>: Loss<C> {
     /// Ends a pass: the loss of all tiles; or `None` if they are all to be observed once more, in any order.
     ///
     /// # Errors
-    /// [`Error::Settled`]; [`Error::Length`] if this pass had another number of pixels than the first, which can then be made
-    /// up for.
+    /// [`Error::Settled`]; [`Error::Length`] if this pass had another number of pixels than the first: what is missing can then
+    /// be observed, but what came twice cannot be taken back.
     fn settle(&self, tiles: &mut Tiles<C, Self>) -> Result<Option<f32>, Error> {
         if tiles.settled {
             return Err(Error::Settled);
@@ -144,7 +144,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
         const { assert!(G::KEEPS, "a quantised gradient is written by `tile_grad`, and not added to") };
         check_grad(grad, tile.pixels())?;
         self.check(tile)?;
-        run::<false, C, S, G>(tile, grad, self.gradient(tiles.settled(scale)?, scale));
+        run::<false, C, S, G>(tile, grad, self.gradient(tiles.sums_for(scale)?, scale));
         Ok(())
     }
 
@@ -161,7 +161,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
     ) -> Result<(), Error> {
         check_grad(grad, tile.pixels())?;
         self.check(tile)?;
-        run::<true, C, S, G>(tile, grad, self.gradient(tiles.settled(scale)?, scale));
+        run::<true, C, S, G>(tile, grad, self.gradient(tiles.sums_for(scale)?, scale));
         Ok(())
     }
 
@@ -177,7 +177,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
         labels: Labels<'_>,
     ) -> Result<(), Error> {
         self.check(&Batch::new(&*scores, labels)?)?;
-        let gradient = self.gradient(tiles.settled(scale)?, scale);
+        let gradient = self.gradient(tiles.sums_for(scale)?, scale);
         run_in_place(scores, labels, gradient);
         Ok(())
     }
@@ -189,18 +189,18 @@ pub trait Tiled<const C: usize>: Loss<C> {
     /// use scarce::{CrossEntropy, Labels, Tiled, Tiles};
     ///
     /// let mut scores = [[2.0, 0.0], [0.0, 1.0]];
-    /// let loss = CrossEntropy::new().value_and_grad_in_place(&mut scores, Labels::new(&[0, 0]), &mut Tiles::new())?;
+    /// let loss = CrossEntropy::new().value_and_grad_in_place(&mut Tiles::new(), &mut scores, Labels::new(&[0, 0]))?;
     /// assert!(loss > 0.7 && scores[1][0] < 0.0 && scores[1][1] > 0.0);
     /// # Ok::<(), scarce::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`observe`](Self::observe), and those of [`Batch::new`].
+    /// [`Error::Parameter`], [`Error::Probability`], and those of [`Batch::new`].
     fn value_and_grad_in_place<G: ScoresMut<C> + ?Sized>(
         &self,
+        tiles: &mut Tiles<C, Self>,
         scores: &mut G,
         labels: Labels<'_>,
-        tiles: &mut Tiles<C, Self>,
     ) -> Result<f32, Error> {
         let batch = Batch::new(&*scores, labels)?;
         self.check(&batch)?;
@@ -273,12 +273,13 @@ impl<const C: usize, L: Tiled<C> + ?Sized> Tiles<C, L> {
     /// and merge exactly; sums of floats are added.
     ///
     /// # Errors
-    /// [`Error::Settled`] if either is; [`Error::Unsettled`] if they are not in the same pass; [`Error::TooManyPixels`].
+    /// [`Error::Settled`] if either is; [`Error::Unsettled`] if they are not in the same pass of the same image;
+    /// [`Error::TooManyPixels`].
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.settled || other.settled {
             return Err(Error::Settled);
         }
-        if self.pass != other.pass {
+        if self.pass != other.pass || self.first != other.first {
             return Err(Error::Unsettled);
         }
         self.seen = self.seen.plus(&other.seen).ok_or(Error::TooManyPixels)?;
@@ -287,7 +288,7 @@ impl<const C: usize, L: Tiled<C> + ?Sized> Tiles<C, L> {
     }
 
     /// The sums, if a gradient can be had.
-    fn settled(&self, scale: f32) -> Result<&L::Sums, Error> {
+    fn sums_for(&self, scale: f32) -> Result<&L::Sums, Error> {
         check_parameter(Parameter::Scale, &[scale], signed)?;
         if self.settled { Ok(&self.sums) } else { Err(Error::Unsettled) }
     }

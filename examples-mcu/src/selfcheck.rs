@@ -261,7 +261,7 @@ fn of_quantized(report: &mut impl FnMut(Line)) -> Result<(), Fault> {
     report(line("cross entropy of 8 bits", "Fast", value, gradient.as_flattened()));
 
     let table = ExpTable::new(scale).map_err(refused)?;
-    let tabled = Quantized::with_table(&rows, &table, zero_point);
+    let tabled = Quantized::tabled(&rows, &table, zero_point);
     let batch = Batch::new(&tabled, labels).map_err(refused)?;
     let value = CrossEntropy::new().value_and_grad(&batch, &mut gradient, &mut []).map_err(refused)?;
     report(line("cross entropy of 8 bits by table", "Fast", value, gradient.as_flattened()));

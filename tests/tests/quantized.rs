@@ -119,7 +119,7 @@ fn a_table_has_the_bits_of_exponentials_that_are_computed() {
         ] {
             let data = Data::<C>::new(pixels, &mut random);
             let table = ExpTable::new(scale).expect("a good scale").with_math(math);
-            let tabled = Quantized::with_table(&data.rows, &table, zero_point);
+            let tabled = Quantized::tabled(&data.rows, &table, zero_point);
             let floats = data.floats([table.scale(); C], [zero_point; C]);
             let same = |found: Vec<u32>, expected: Vec<u32>, name: &str| {
                 assert_eq!(found, expected, "{name}, {C} channels, {pixels} pixels, scale {scale}");
@@ -443,7 +443,7 @@ fn eight_bits_move_a_gradient_by_a_quarter_of_a_step_at_most() {
     let batch = Batch::new(&floats[..], Labels::new(&labels)).expect("good data");
     loss.value_and_grad(&batch, &mut exact[..], &mut []).expect("good parameters");
     let table = ExpTable::new(SCALE).expect("a good scale");
-    let quantized = Quantized::with_table(&rows, &table, 0);
+    let quantized = Quantized::tabled(&rows, &table, 0);
     let batch = Batch::new(&quantized, Labels::new(&labels)).expect("good data");
     loss.value_and_grad(&batch, &mut found[..], &mut []).expect("good parameters");
     let errors = || exact.as_flattened().iter().zip(found.as_flattened()).map(|(exact, found)| (exact - found).abs());

@@ -206,11 +206,11 @@ fn a_gradient_of_8_bits_takes_the_place_of_logits_of_8_bits() {
     let labels = Labels::new(&labels).ignoring(255);
     let loss = Sum((1.0, CrossEntropy::new()), (1.0, LovaszHistogram::<3>::new()));
     let mut floats: Vec<[f32; 3]> = logits.iter().map(|row| row.map(|q| f32::from(i16::from(q) - 5) * 0.05)).collect();
-    let value = loss.value_and_grad_in_place(floats.as_mut_slice(), labels, &mut Tiles::new()).expect("valid");
+    let value = loss.value_and_grad_in_place(&mut Tiles::new(), floats.as_mut_slice(), labels).expect("valid");
     let scale = floats.as_flattened().iter().fold(0.0, |largest: f32, element| largest.max(element.abs())) / 127.0;
 
     let mut bytes = QuantizedMut::in_place(&mut logits, 0.05, 5, scale).expect("valid");
-    let found = loss.value_and_grad_in_place(&mut bytes, labels, &mut Tiles::new()).expect("valid");
+    let found = loss.value_and_grad_in_place(&mut Tiles::new(), &mut bytes, labels).expect("valid");
     assert_eq!(found.to_bits(), value.to_bits());
     for (found, element) in logits.as_flattened().iter().zip(floats.as_flattened()) {
         assert!((f32::from(*found) - element / scale).abs() <= 0.5001, "{found}, {}", element / scale);

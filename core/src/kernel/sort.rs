@@ -290,8 +290,9 @@ fn bump(counter: &mut u32, addend: u32) -> u32 {
 
 /// Stable counting passes over digits of eight bits, the lowest first. Ends with the increments in `order`.
 ///
-/// `PACKED`, for up to [`FEW`] pixels, begins with the keys, of 24 bits in `swap`, of 32 in `order`. The records are the first 16 bits of the key, and the pixel below: a record is read and written in one piece, where
-/// pixels alone need their key looked up in each pass, and those of 32 bits in one.
+/// `PACKED`, for up to [`FEW`] pixels, begins with the keys: those of 24 bits in `swap`, those of 32 in `order`. A record is
+/// the first 16 bits of the key above the pixel, read and written in one piece. Of pixels alone the key would be looked up in
+/// each pass; of a record it is only in one pass of 32-bit keys.
 ///
 /// Compiled once, whatever holds the errors: a key is looked up by a call.
 #[inline(never)]

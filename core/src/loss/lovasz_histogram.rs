@@ -21,20 +21,22 @@ use core::ops::Range;
 /// ∂L/∂p_ic = −g where y_i = c, else g               g: the mean increment of the pixels of the bin of e
 /// ```
 ///
-/// With h = 1/(BINS − 1), the width of a bin, and L* the exact loss of the same scores:
+/// With h = 1/(BINS − 1), the width of a bin, and L* the exact loss of the same scores, for each class, and for their mean
+/// where no weight exceeds 1:
 ///
 /// * **|L − L\*| ≤ h/2.** The extension is monotone in each error, and grows by t if all errors do, since the increments are
 ///   ≥ 0 and add up to 1. Every ẽ lies within h/2 of e, so L lies between the exact losses of all e − h/2 and all e + h/2.
 /// * **0 ≤ L\* − Σ e g ≤ h**: the plane that the gradient belongs to touches the exact loss from below, nearly. The g are a
 ///   mean of orders that sort ẽ, hence a point of the polytope over whose points Σ e g is at most L\*; and
 ///   Σ e g ≥ Σ ẽ g − h/2 ≥ L\* − h.
-/// * Errors that are multiples of h lose nothing: with 256 bins, probabilities that came as bytes.
+/// * Errors that are multiples of h lose nothing: with 256 bins, multiples of 1/255.
 ///
 /// Pixels whose errors share a bin get the same increment, the mean of coming first and coming last; so neither loss nor
 /// gradient depends on the order of pixels or tiles, in any bit. `cargo run --release -- bins`, of the repository, trains with
 /// bins and without.
 ///
-/// Classes, weights and reduction are those of [`Lovasz`](crate::Lovasz); over the whole batch by default, and as
+/// Classes, weights and reduction are those of [`Lovasz`](crate::Lovasz), but that all pixels of the largest bin share the
+/// gradient of an absent class; over the whole batch by default, and as
 /// [`Tiled`] over all tiles. [`of_class`](Self::of_class) gives the part of one class, in the memory of one class: the parts
 /// add up to the loss, as do their gradients.
 ///
@@ -193,12 +195,8 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
 
     /// The loss, from the counts of errors; leaves the increments, times all factors but the caller's.
     fn sweep(&self, histograms: &mut [Histogram<BINS>], counts: [u32; C], valid: u32) -> f32 {
-        let classes = match self.classes {
-            Classes::Present => counts.map(|count| count > 0),
-            Classes::All => [true; C],
-            Classes::Listed(classes) => classes,
-        };
-        let number = classes.iter().filter(|&&counts| counts).count().max(1) as f32;
+        let (classes, number) = self.classes.among(counts);
+        let number = number.max(1) as f32;
         let mut loss = 0.0;
         for (class, histogram) in self.parts().zip(histograms) {
             let wanted = classes.get(class).is_some_and(|wanted| *wanted && valid > 0);

@@ -438,7 +438,7 @@ mod firmware {
                 |(rows, labels, gradient)| {
                     let labels = Labels::new(labels);
                     if TABLE {
-                        let view = Quantized::with_table(rows, table, ZERO_POINT);
+                        let view = Quantized::tabled(rows, table, ZERO_POINT);
                         return loss.value_and_grad(&Batch::new(&view, labels)?, *gradient, &mut []);
                     }
                     let view = Quantized::new(rows, SCALE, ZERO_POINT)?;

@@ -6,7 +6,7 @@
 //! they are needed, from a camera that draws them here, and that on a device has memory of its own. `cargo mcu-large` runs it.
 //!
 //! The features start from the factory weights, the head from chance. Frames for the test are others than those that it learns
-//! from. The Lovász term counts errors in 64 bins: that bounds the loss within 0.8 % of the exact one, and leaves the tiles
+//! from. The Lovász term counts errors in 64 bins: that bounds the loss within 0.008 of the exact one, and leaves the tiles
 //! four rows where 256 bins would leave them two, with as many around them to be computed in vain.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]

@@ -121,7 +121,7 @@ mod proof {
         let mut view = QuantizedMut::new(words.get_mut(..opaque(PIXELS)).unwrap_or_default(), black_box(0.1))?;
         let first = loss.value_and_grad(&batch, &mut view, scratch)?;
         let table = ExpTable::new(black_box(0.1))?;
-        let tabled = Quantized::with_table(logits, &table, black_box(3));
+        let tabled = Quantized::tabled(logits, &table, black_box(3));
         let batch = Batch::new(&tabled, labels)?;
         let grad = grad.get_mut(..opaque(PIXELS)).unwrap_or_default();
         let second = loss.value_and_grad(&batch, grad, scratch)?;
@@ -162,7 +162,7 @@ mod proof {
         loss.add_tile_grad(&tiles, &batch, black_box(0.5), grad)?;
         loss.tile_grad(&tiles, &batch, black_box(0.5), grad)?;
         loss.tile_grad_in_place(&tiles, black_box(0.5), logits, labels)?;
-        let value = value + loss.value_and_grad_in_place(logits, labels, &mut tiles)?;
+        let value = value + loss.value_and_grad_in_place(&mut tiles, logits, labels)?;
         black_box((&logits, &grad));
         Ok(value + tiles.pixels() as f32)
     }

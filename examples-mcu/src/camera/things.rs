@@ -42,7 +42,7 @@ impl Things {
         let mut below = |number: usize| (random.next_u32() >> 8) as usize % number.max(1);
         let things = [(); NUMBER].map(|()| {
             // Each class comes half as often as the one before.
-            let class = 1 + below(1 << 16).trailing_zeros().min(u32::from(classes.saturating_sub(2)));
+            let class = 1 + below(1 << 16).trailing_zeros().min(u32::from(classes.clamp(2, 5) - 2));
             let radius = (side / (8 + 4 * class as usize)).max(2);
             Thing { class: class as u8, row: below(shape.height), column: below(shape.width), radius }
         });

@@ -146,9 +146,9 @@ pub fn evaluate<const C: usize, L: Tiled<C>>(
 /// If what is left of one image matters to the next.
 pub fn in_place<const C: usize, L: Tiled<C>>(loss: &L, sample: &Sample<C>) -> Result<Bits, Error> {
     let (mut scores, mut tiles) = (sample.rows.clone(), Tiles::new());
-    let value = loss.value_and_grad_in_place(scores.as_mut_slice(), sample.library_labels(), &mut tiles)?;
+    let value = loss.value_and_grad_in_place(&mut tiles, scores.as_mut_slice(), sample.library_labels())?;
     let mut again = sample.rows.clone();
-    let same = loss.value_and_grad_in_place(again.as_mut_slice(), sample.library_labels(), &mut tiles)?;
+    let same = loss.value_and_grad_in_place(&mut tiles, again.as_mut_slice(), sample.library_labels())?;
     let bits = Bits::new(value, &scores);
     assert_eq!(bits, Bits::new(same, &again));
     Ok(bits)

@@ -37,8 +37,8 @@ enum Phase {
 struct Search {
     /// The digits found; 0 for the others.
     prefix: u32,
-    /// How many low bits are yet to be found.
-    open: u32,
+    /// How many bits that are.
+    found: u32,
     /// The rank among the keys that begin so.
     rank: u32,
 }
@@ -46,22 +46,21 @@ struct Search {
 /// How much of each pixel is kept.
 #[derive(Clone, Copy, Debug)]
 struct Shares {
-    /// Whether those beyond the threshold are, as a whole.
-    beyond: bool,
+    /// Whether the key alone decides; else those beyond the threshold are kept as a whole, too.
+    by_key: bool,
     /// By key: the first that is not kept as a whole, the last that is kept in part, and which part of it.
-    whole: u32,
+    first_partial: u32,
     last: u32,
     part: f32,
 }
 
 impl Shares {
-    const BEYOND: Self = Self { beyond: true, whole: 0, last: 0, part: 0.0 };
-    const ALL: Self = Self { beyond: true, whole: 0, last: u32::MAX, part: 1.0 };
+    const BEYOND: Self = Self { by_key: false, first_partial: 0, last: 0, part: 0.0 };
+    const ALL: Self = Self { by_key: false, first_partial: 0, last: u32::MAX, part: 1.0 };
 
     #[inline(always)]
-    fn of(self, Hardness { beyond, keys }: &Hardness, lane: usize) -> f32 {
-        let key = keys[lane];
-        if key < self.whole || (self.beyond && beyond[lane]) {
+    fn of(self, beyond: bool, key: u32) -> f32 {
+        if key < self.first_partial || (beyond && !self.by_key) {
             1.0
         } else if key <= self.last {
             self.part
@@ -83,8 +82,8 @@ struct Kept<const C: usize> {
 impl<const C: usize> Kept<C> {
     const NONE: Self = Self { total: Total::ZERO, counts: [0; C], background: 0 };
 
-    fn pixels(&self) -> f32 {
-        self.counts.iter().fold(self.background, |sum, count| sum.wrapping_add(*count)) as f32
+    fn pixels(&self) -> u32 {
+        self.counts.iter().fold(self.background, |sum, count| sum.wrapping_add(*count))
     }
 
     fn merge(&mut self, other: &Self) {
@@ -150,8 +149,8 @@ impl<L> Ohem<L> {
         let Kept { total, counts, background } = kept;
         let mut mark = |_, scores: &[Lanes<LANES>; C], labels: &mut [u32; LANES]| {
             let hardness = self.hardness(scores, labels);
-            for (label, lane) in labels.iter_mut().zip(0..) {
-                let share = shares.of(&hardness, lane);
+            for ((label, beyond), key) in labels.iter_mut().zip(hardness.beyond).zip(hardness.keys) {
+                let share = shares.of(beyond, key);
                 if share <= 0.0 || (share >= 1.0) != whole {
                     *label = IGNORED;
                 } else if *label != IGNORED {
@@ -185,7 +184,7 @@ impl<L> Ohem<L> {
     }
 
     /// Whether the key of the rank is itself left out.
-    fn is_strict(&self) -> bool {
+    fn excludes_ties(&self) -> bool {
         matches!(self.rule, Rule::Paddle | Rule::HrNet)
     }
 }
@@ -202,7 +201,7 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
     type Sums = Mined<C>;
     const NOTHING: Mined<C> = Mined {
         counters: [0; DIGITS],
-        search: Search { prefix: 0, open: u32::BITS, rank: 0 },
+        search: Search { prefix: 0, found: 0, rank: 0 },
         phase: Phase::Counting,
         shares: Shares::BEYOND,
         kept: [Kept::NONE; 2],
@@ -221,7 +220,7 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
         if pass == 0 {
             self.sum(tile, Shares::BEYOND, true, whole);
         }
-        let Search { prefix, open, .. } = sums.search;
+        let (prefix, open) = (sums.search.prefix, sums.search.open());
         let mut scores = [[0.0; LANES]; C];
         let mut start = 0;
         while start < tile.pixels() {
@@ -253,7 +252,7 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
         let [whole, _] = &mut sums.kept;
         if sums.phase == Phase::Counting {
             if pass == 0 {
-                match self.wanted(counted, whole.pixels() as u32) {
+                match self.wanted(counted, whole.pixels()) {
                     Wanted::Nothing => return Some(self.divide(sums, counted)),
                     Wanted::Rank(rank) => sums.search.rank = rank,
                     Wanted::All => {
@@ -266,14 +265,14 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
             }
             let in_bin = sums.search.descend(&sums.counters);
             sums.counters = [0; DIGITS];
-            let Search { prefix, open, rank } = sums.search;
-            let taken = if self.is_strict() { rank } else { rank.wrapping_add(1) };
+            let (Search { prefix, rank, .. }, open) = (sums.search, sums.search.open());
+            let taken = if self.excludes_ties() { rank } else { rank.wrapping_add(1) };
             // What is taken of a bin as a whole, or not at all, needs no digit more.
             let passes = self.counting_passes.clamp(1, 4);
             if pass.wrapping_add(1) >= passes || taken == 0 || taken == in_bin {
-                let part = if self.is_strict() || in_bin == 0 { 0.0 } else { taken as f32 / in_bin as f32 };
+                let part = if self.excludes_ties() || in_bin == 0 { 0.0 } else { taken as f32 / in_bin as f32 };
                 let last = prefix | 1_u32.checked_shl(open).unwrap_or(0).wrapping_sub(1);
-                sums.shares = Shares { beyond: self.is_strict(), whole: prefix, last, part };
+                sums.shares = Shares { by_key: !self.excludes_ties(), first_partial: prefix, last, part };
                 sums.phase = Phase::Summing;
             }
             return None;
@@ -292,7 +291,7 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
             let hardness = self.hardness(scores, labels);
             let (mut kept, mut share) = (*labels, [0.0; LANES]);
             for lane in 0..LANES {
-                share[lane] = shares.of(&hardness, lane);
+                share[lane] = shares.of(hardness.beyond[lane], hardness.keys[lane]);
                 if share[lane] <= 0.0 || !counts {
                     kept[lane] = IGNORED;
                 }
@@ -312,12 +311,17 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
 }
 
 impl Search {
+    /// How many low bits are yet to be found.
+    const fn open(self) -> u32 {
+        u32::BITS.wrapping_sub(self.found)
+    }
+
     /// Finds the next digit; returns how many keys begin with it.
     fn descend(&mut self, counters: &[u32; DIGITS]) -> u32 {
-        self.open = self.open.saturating_sub(8);
+        self.found = self.found.wrapping_add(8).min(u32::BITS);
         for (digit, &count) in (0_u32..).zip(counters) {
             if self.rank < count {
-                self.prefix |= digit << self.open;
+                self.prefix |= digit.wrapping_shl(self.open());
                 return count;
             }
             self.rank = self.rank.wrapping_sub(count);
@@ -334,7 +338,7 @@ impl<L> Ohem<L> {
     {
         let ([whole, part], share) = (&sums.kept, sums.shares.part);
         let sum = |whole: f32, part: f32| if part == 0.0 { whole } else { whole + share * part };
-        let kept = || sum(whole.pixels(), part.pixels());
+        let kept = || sum(whole.pixels() as f32, part.pixels() as f32);
         let weight = |kept: &Kept<C>| self.weight_of_counts(&kept.counts, kept.background);
         sums.divisor = match self.rule {
             Rule::Strict => sum(weight(whole), weight(part)),
