@@ -105,8 +105,9 @@ impl ExpTable {
     /// # Errors
     /// [`Error::Parameter`] if the scale is not in `1e-12..=1e12`.
     pub fn new(scale: f32) -> Result<Self, Error> {
+        let scale = rounded(scale);
         check_parameter(Parameter::QuantizationScale, &[scale], positive)?;
-        Ok(Self::of(rounded(scale)))
+        Ok(Self::of(scale))
     }
 }
 

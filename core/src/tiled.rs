@@ -26,7 +26,7 @@ use core::fmt;
 /// tile; only a sum whose second term is a sum adds its gradient in another order.
 /// In another order, of other sizes, or merged, sums of floats are added otherwise: in the tests the loss differed by no more
 /// than 5·10⁻⁷ of its size (or of 1), the gradient by 10⁻⁶ of its largest element (`cargo test -p scarce-tests --test tiled`). Losses without such sums, the histogram forms of Lovász, give the same bits in any order. Where pixels tie for the
-/// last place, in steps of 2⁻³², [`Ohem`](crate::Ohem) shares it among them, and does not choose by their order.
+/// last place, [`Ohem`](crate::Ohem) shares it among them, and does not choose by their order.
 ///
 /// The [contract](Loss#contract) of a loss holds. Implemented for every [`PixelLoss`](crate::PixelLoss),
 /// [`Overlap`](crate::Overlap), [`LovaszHistogram`](crate::LovaszHistogram),

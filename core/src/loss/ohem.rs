@@ -167,10 +167,11 @@ impl<L> Ohem<L> {
 
     /// How many passes over the tiles of an image may count, from 1 to 4: 4 unless said otherwise.
     ///
-    /// Only for [`Tiled`](crate::Tiled), where the k-th smallest probability is found a digit of 8 bits a pass, in steps of
-    /// 2⁻³² after four; fewer passes are made where fewer digits are enough, and one if the threshold is. The pixels that still
+    /// Only for [`Tiled`](crate::Tiled), where the k-th smallest probability is found a digit of 8 bits a pass, to the last bit
+    /// after four; fewer passes are made where fewer digits are enough, and one if the threshold is. The pixels that still
     /// share their digits with the k-th share its place: together they count as many as are wanted of them, each the same
-    /// part. After one pass they are those within a 256th of its probability, or a factor of 4 of its loss. The rules of
+    /// part. After one pass they are those within a factor of 2 of its probability p, of
+    /// 1 − p where p is above ½, or a factor of 4 of its loss. The rules of
     /// [`paddle`](Self::paddle) and [`hrnet`](Self::hrnet), which leave out what ties with the k-th, leave them out.
     #[must_use]
     pub const fn with_counting_passes(mut self, passes: u8) -> Self {

@@ -95,18 +95,14 @@ impl<const C: usize> Kept<C> {
     }
 }
 
-/// How hard each pixel is: whether it is beyond the threshold, and its key in steps of 2⁻³² of the probability, or the
-/// bits of the loss. The smaller, the harder.
+/// How hard each pixel is: whether it is beyond the threshold, and its key. The smaller, the harder.
 struct Hardness {
     beyond: [bool; LANES],
     keys: [u32; LANES],
 }
 
-/// As [`probability_key`], with even steps, of which the highest digit says most.
-fn even_key(p: f32, q: f32) -> u32 {
-    const STEPS: f32 = 4_294_967_296.0;
-    if p < 0.5 { (p * STEPS) as u32 } else { !((q * STEPS) as u32) }
-}
+/// A probability's key has 31 bits: shifted so far, its highest digit says most.
+const SHIFT: u32 = 1;
 
 impl<L> Ohem<L> {
     #[inline(always)]
@@ -125,11 +121,11 @@ impl<L> Ohem<L> {
                 }
             }
         } else {
-            let cut = probability_key(thresh, 1.0 - thresh);
+            let cut = probability_key(thresh, 1.0 - thresh) << SHIFT;
             let (p, q) = self.loss.confidences(scores, labels);
             for lane in 0..LANES {
-                keys[lane] = even_key(p[lane], q[lane]);
-                beyond[lane] = probability_key(p[lane], q[lane]) < cut;
+                keys[lane] = probability_key(p[lane], q[lane]) << SHIFT;
+                beyond[lane] = keys[lane] < cut;
             }
         }
         Hardness { beyond, keys }
