@@ -192,9 +192,7 @@ impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
         clear_ignored(tile, &labels);
         (Some(tile), labels)
     }
-}
 
-impl<S: Scores<C> + ?Sized, const C: usize> Batch<'_, S, C> {
     /// As [`read`](Self::read), of scores that are left where they are: `tile` stands for them.
     #[inline(always)]
     pub(crate) fn unread<'t, const L: usize>(

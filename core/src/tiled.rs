@@ -144,7 +144,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
         const { assert!(G::KEEPS, "a quantised gradient is written by `tile_grad`, and not added to") };
         check_grad(grad, tile.pixels())?;
         self.check(tile)?;
-        run::<false, C, S, G>(tile, grad, self.gradient(tiles.sums_for(scale)?, scale));
+        run_range::<false, C, S, G>(tile, 0..tile.pixels(), grad, self.gradient(tiles.sums_for(scale)?, scale));
         Ok(())
     }
 
@@ -161,7 +161,7 @@ pub trait Tiled<const C: usize>: Loss<C> {
     ) -> Result<(), Error> {
         check_grad(grad, tile.pixels())?;
         self.check(tile)?;
-        run::<true, C, S, G>(tile, grad, self.gradient(tiles.sums_for(scale)?, scale));
+        run_range::<true, C, S, G>(tile, 0..tile.pixels(), grad, self.gradient(tiles.sums_for(scale)?, scale));
         Ok(())
     }
 
@@ -317,17 +317,7 @@ impl<const C: usize, L: Tiled<C> + ?Sized> fmt::Debug for Tiles<C, L> {
     }
 }
 
-/// Adds what `gradient` says of each pixel of a batch, or writes it if it is to `SET`.
-#[inline(always)]
-pub(crate) fn run<const SET: bool, const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-    batch: &Batch<'_, S, C>,
-    grad: &mut G,
-    gradient: impl FnMut(&[Lanes<LANES>; C], &[u32; LANES], &mut [Lanes<LANES>; C]),
-) {
-    run_range::<SET, C, S, G>(batch, 0..batch.pixels(), grad, gradient);
-}
-
-/// [`run`], of a range.
+/// Adds what `gradient` says of each pixel of a range of a batch, or writes it if it is to `SET`.
 #[inline(always)]
 pub(crate) fn run_range<const SET: bool, const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
     batch: &Batch<'_, S, C>,
@@ -353,7 +343,7 @@ pub(crate) fn run_range<const SET: bool, const C: usize, S: Scores<C> + ?Sized, 
     }
 }
 
-/// [`run`], the gradient in place of the scores.
+/// [`run_range`] of all pixels, the gradient in place of the scores.
 #[inline(always)]
 fn run_in_place<const C: usize, G: ScoresMut<C> + ?Sized>(
     scores: &mut G,

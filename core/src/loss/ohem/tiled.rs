@@ -131,7 +131,7 @@ impl<L> Ohem<L> {
         Hardness { beyond, keys }
     }
 
-    /// Adds the losses of the pixels that are kept as a whole, or in part.
+    /// Adds the losses of the pixels that are kept as a whole, or in part. `see` gets the pixels of each tile.
     #[inline(always)]
     fn sum<S: Scores<C> + ?Sized, const C: usize>(
         &self,
@@ -139,12 +139,14 @@ impl<L> Ohem<L> {
         shares: Shares,
         whole: bool,
         kept: &mut Kept<C>,
+        mut see: impl FnMut(&Hardness, &[u32; LANES]),
     ) where
         L: PixelLoss<C>,
     {
         let Kept { total, counts, background } = kept;
         let mut mark = |_, scores: &[Lanes<LANES>; C], labels: &mut [u32; LANES]| {
             let hardness = self.hardness(scores, labels);
+            see(&hardness, labels);
             for ((label, beyond), key) in labels.iter_mut().zip(hardness.beyond).zip(hardness.keys) {
                 let share = shares.of(beyond, key);
                 if share <= 0.0 || (share >= 1.0) != whole {
@@ -205,31 +207,33 @@ impl<const C: usize, L: PixelLoss<C>> Tiled<C> for Ohem<L> {
     };
 
     fn add_tile<S: Scores<C> + ?Sized>(&self, sums: &mut Mined<C>, pass: u8, tile: &Batch<'_, S, C>) {
-        let [whole, part] = &mut sums.kept;
+        let Mined { counters, search, shares, kept: [whole, part], .. } = sums;
         if sums.phase == Phase::Summing {
-            self.sum(tile, sums.shares, true, whole);
-            if sums.shares.part > 0.0 && sums.shares.part < 1.0 {
-                self.sum(tile, sums.shares, false, part);
+            self.sum(tile, *shares, true, whole, |_, _| {});
+            if shares.part > 0.0 && shares.part < 1.0 {
+                self.sum(tile, *shares, false, part, |_, _| {});
             }
             return;
         }
+        let (prefix, open) = (search.prefix, search.open());
+        let mut count = |hardness: &Hardness, labels: &[u32; LANES]| {
+            for (key, label) in hardness.keys.iter().zip(labels) {
+                let begins_so = (key ^ prefix).checked_shr(open).unwrap_or(0) == 0;
+                if *label != IGNORED && begins_so {
+                    let digit = key >> open.wrapping_sub(8) & 255;
+                    let count = &mut counters[digit as usize];
+                    *count = count.wrapping_add(1);
+                }
+            }
+        };
         if pass == 0 {
-            self.sum(tile, Shares::BEYOND, true, whole);
+            return self.sum(tile, Shares::BEYOND, true, whole, count);
         }
-        let (prefix, open) = (sums.search.prefix, sums.search.open());
         let mut scores = [[0.0; LANES]; C];
         let mut start = 0;
         while start < tile.pixels() {
             if let (Some(scores), labels) = tile.read(start, tile.pixels(), &mut scores) {
-                let keys = self.hardness(scores, &labels).keys;
-                for (key, label) in keys.iter().zip(&labels) {
-                    let begins_so = (key ^ prefix).checked_shr(open).unwrap_or(0) == 0;
-                    if *label != IGNORED && begins_so {
-                        let digit = key >> open.wrapping_sub(8) & 255;
-                        let count = &mut sums.counters[digit as usize];
-                        *count = count.wrapping_add(1);
-                    }
-                }
+                count(&self.hardness(scores, &labels), &labels);
             }
             start = start.wrapping_add(LANES);
         }
