@@ -187,6 +187,21 @@ pub(crate) const fn dequantized(q: i32, scale: f32, zero_point: i8) -> f32 {
     q.wrapping_sub(zero_point as i32) as f32 * scale
 }
 
+/// The pixels from `start` on, as many as there are, side by side.
+#[inline(always)]
+pub(crate) fn read_rows<E, const C: usize, const L: usize>(
+    rows: &[[E; C]],
+    start: usize,
+    tile: &mut [[f32; L]; C],
+    scores_of: impl Fn(&[E; C]) -> [f32; C],
+) {
+    for (row, lane) in rows.get(start..).unwrap_or_default().iter().zip(0..L) {
+        for (scores, score) in tile.iter_mut().zip(scores_of(row)) {
+            scores[lane] = score;
+        }
+    }
+}
+
 impl<const C: usize, T: Table> sealed::Sealed for Quantized<'_, C, T> {}
 
 impl<const C: usize, T: Table> Scores<C> for Quantized<'_, C, T> {
@@ -208,11 +223,7 @@ impl<const C: usize, T: Table> Scores<C> for Quantized<'_, C, T> {
 
     #[inline(always)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
-        for (row, lane) in self.rows.get(start..).unwrap_or_default().iter().zip(0..L) {
-            for (scores, score) in tile.iter_mut().zip(self.scores(row)) {
-                scores[lane] = score;
-            }
-        }
+        read_rows(self.rows, start, tile, |row| self.scores(row));
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::error::{check_parameter, positive};
 use crate::kernel::tile::smaller;
-use crate::quantized::dequantized;
+use crate::quantized::{dequantized, read_rows};
 use crate::scores::{Zeros, sealed};
 use crate::{Error, Labels, Parameter, Scores, ScoresMut};
 use core::ops::Range;
@@ -203,11 +203,7 @@ impl<const C: usize, E: QuantizedElement> Scores<C> for QuantizedMut<'_, C, E> {
 
     #[inline(always)]
     fn read<const L: usize>(&self, start: usize, tile: &mut [[f32; L]; C]) {
-        for (row, lane) in self.rows.get(start..).unwrap_or_default().iter().zip(0..L) {
-            for (scores, score) in tile.iter_mut().zip(self.scores(row)) {
-                scores[lane] = score;
-            }
-        }
+        read_rows(self.rows, start, tile, |row| self.scores(row));
     }
 }
 
