@@ -11,7 +11,7 @@ fn main() {}
 
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 mod firmware {
-    use defmt::{Display2Format, info, println, warn};
+    use defmt::{Display2Format, info, warn};
     use embedded_hal::digital::OutputPin;
     use scarce::{CrossEntropy, Heap, Lovasz, Softmax, Sum, scratch_len_to_write};
     use scarce_mcu::board::{self, Board, stack};
@@ -103,7 +103,7 @@ mod firmware {
     fn main() -> ! {
         let code = match run() {
             Ok(()) => {
-                report_memory();
+                stack::report(size_of::<Memory>());
                 0
             }
             Err(error) => {
@@ -236,16 +236,5 @@ mod firmware {
             defmt::panic!("the factory weights are of another network")
         };
         network
-    }
-
-    fn report_memory() {
-        let (fixed, deepest) = (stack::static_bytes(), stack::deepest());
-        println!(
-            "RAM: {=usize} bytes = {=usize} static (buffers {=usize}) + {=usize} of stack at the deepest",
-            fixed + deepest,
-            fixed,
-            size_of::<Memory>(),
-            deepest
-        );
     }
 }

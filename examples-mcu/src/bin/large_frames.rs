@@ -17,7 +17,7 @@ fn main() {}
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 mod firmware {
     use core::convert::Infallible;
-    use defmt::{Display2Format, info, println};
+    use defmt::{Display2Format, info};
     use embedded_hal::digital::OutputPin;
     use rand_pcg::{Pcg32, rand_core::SeedableRng};
     use scarce::metrics::Confusion;
@@ -72,7 +72,7 @@ mod firmware {
     fn main() -> ! {
         let code = match run() {
             Ok(()) => {
-                report_memory();
+                stack::report(size_of::<Memory>());
                 0
             }
             Err(error) => {
@@ -157,16 +157,5 @@ mod firmware {
             measure_tiled(network, &mut scene(SEED_OF_TEST + number), workspace, &mut confusion, &mut between)?;
         }
         Ok(confusion.mean_iou().unwrap_or(0.0))
-    }
-
-    fn report_memory() {
-        let (fixed, deepest) = (stack::static_bytes(), stack::deepest());
-        println!(
-            "RAM: {=usize} bytes = {=usize} static (buffers {=usize}) + {=usize} of stack at the deepest",
-            fixed + deepest,
-            fixed,
-            size_of::<Memory>(),
-            deepest
-        );
     }
 }

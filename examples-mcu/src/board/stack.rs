@@ -31,6 +31,18 @@ pub fn deepest() -> usize {
     top - word.addr()
 }
 
+/// Logs how much RAM was taken: static variables, of which `buffers` bytes are the firmware's own, and stack.
+pub fn report(buffers: usize) {
+    let (fixed, deepest) = (static_bytes(), deepest());
+    defmt::println!(
+        "RAM: {=usize} bytes = {=usize} static (buffers {=usize}) + {=usize} of stack at the deepest",
+        fixed + deepest,
+        fixed,
+        buffers,
+        deepest
+    );
+}
+
 /// Paints what lies below the stack anew, and returns the bytes of stack in use now.
 #[inline(never)]
 #[must_use]
