@@ -16,6 +16,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=memory");
     println!("cargo::rerun-if-changed=src/bin");
+    println!("cargo::rustc-check-cfg=cfg(planted_allocation)"); // tests/run plants it
     println!("cargo::rustc-check-cfg=cfg(rust_analyzer)"); // the macros of embedded-test ask for it
     if variable("CARGO_CFG_TARGET_OS") != "none" {
         return Ok(());

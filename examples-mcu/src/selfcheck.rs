@@ -7,9 +7,9 @@ use rand_pcg::Pcg32;
 use scarce::metrics::Confusion;
 use scarce::sample::{All, Hardest, Random, SemiHard, Stride, segmentation_aware};
 use scarce::{
-    Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Form, Heap, Labels,
-    Libm, Loss, Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Math, Memory, Micro, MinKept, Ohem,
-    Overlap, PixelContrast, Planes, PlanesMut, Quantized, QuantizedMut, Reduction, Rounding, SemanticEncoding,
+    Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Fast, Fixed, Focal, Form,
+    Heap, Labels, Libm, Loss, Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Math, Memory, Micro, MinKept,
+    Ohem, Overlap, PixelContrast, Planes, PlanesMut, Quantized, QuantizedMut, Reduction, Rounding, SemanticEncoding,
     SigmoidFocal, Sum, VolumeWeights, Within, weights,
 };
 
@@ -33,19 +33,23 @@ const CLASSES: usize = 4;
 /// What the most demanding of the losses takes: 5 words a pixel and a histogram.
 const SCRATCH: usize = 5 * PIXELS + 512;
 
-/// Computes every loss on the fixed data, in both layouts and with both sets of elementary functions, and tells of each to
-/// `report`.
+/// Computes every loss on the fixed data, in both layouts and with two sets of elementary functions, and all four sets over
+/// arguments of all sizes, and tells of each to `report`.
 ///
 /// # Errors
 /// If a loss refuses the data, or computes other bits where the memory is laid out in another way: both are faults.
 pub fn run(mut report: impl FnMut(Line)) -> Result<(), Fault> {
     if chosen(b'1') {
-        losses(Libm, "Libm", &mut report)?;
+        losses(Fast, "Fast", &mut report)?;
     }
     if chosen(b'2') {
-        losses(Micro, "Micro", &mut report)?;
+        losses(Libm, "Libm", &mut report)?;
     }
     if chosen(b'3') {
+        of_functions::<Fast>("Fast", &mut report);
+        of_functions::<Fixed>("Fixed", &mut report);
+        of_functions::<Libm>("Libm", &mut report);
+        of_functions::<Micro>("Micro", &mut report);
         of_quantized(&mut report)?;
         of_features(&mut report)?;
         of_counts(&mut report)?;
@@ -253,6 +257,22 @@ fn losses<M: Math>(math: M, functions: &'static str, report: &mut impl FnMut(Lin
     let value = encoding.value_and_grad(&presence, labels, &mut gradient);
     report(line(name, functions, value.map_err(|error| Fault::Refused(name, error))?, gradient.as_flattened()));
     Ok(())
+}
+
+/// Elementary functions where losses call them, `exp` of x ≤ 0 and the others of x ≥ 0, over all exponents.
+#[inline(never)]
+fn of_functions<M: Math>(functions: &'static str, report: &mut impl FnMut(Line)) {
+    /// Odd, so that the mantissas differ: 7 000 arguments up to the largest, 2³¹ / this.
+    const STEP: usize = 304_391;
+    let arguments = || (1..f32::INFINITY.to_bits()).step_by(STEP).map(f32::from_bits);
+    let mut report_of = |name, function: fn(f32) -> f32, sign: f32| {
+        let bits = arguments().map(|x| function(sign * x).to_bits());
+        report(Line { name, functions, value: function(sign).to_bits(), hash: hash(bits) });
+    };
+    report_of("exp", M::exp, -1.0);
+    report_of("ln", M::ln, 1.0);
+    report_of("ln_1p", M::ln_1p, 1.0);
+    report_of("sqrt", M::sqrt, 1.0);
 }
 
 /// Scores of 8 bits: computed, by a table, and to gradients of 8 and 16 bits.

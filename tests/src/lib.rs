@@ -1,6 +1,8 @@
 //! What scarce is measured against.
 
+pub mod bad_input;
 pub mod conformance;
+pub mod fuzz;
 pub mod memory_table;
 pub mod patterns;
 pub mod reference;

@@ -1,12 +1,15 @@
 //! Every loss, with every family of options, against the contract and against its f64 reference.
 
-use scarce::{Batch, Buffer, CrossEntropy, Error, Labels, Libm, Loss, Lovasz, Math, Micro, Overlap, Parameter, Planes};
+use scarce::{
+    Batch, Buffer, CrossEntropy, Error, Fast, Labels, Libm, Loss, Lovasz, Math, Micro, Overlap, Parameter, Planes,
+};
 use scarce::{Reduction, Scores as _, Sum, scratch_len, scratch_len_to_write};
 use scarce_tests::conformance::catalogue::{self, BadVisitor, Entry, Visitor};
 use scarce_tests::conformance::contract::{Bits, check, check_refusal, evaluate, to_planes};
 use scarce_tests::conformance::fake::BigScratch;
 use scarce_tests::conformance::oracle::{Comparison, compare_grad, compare_value};
 use scarce_tests::conformance::samples::{Sample, samples};
+use scarce_tests::fuzz::{self, replay};
 use scarce_tests::patterns::{Random, Scores, labels_of, random_labels};
 use std::any::type_name;
 use std::collections::BTreeSet;
@@ -79,12 +82,12 @@ fn many_channels<const C: usize, M: Math>(math: M, is_accurate: bool) {
 
 #[test]
 fn contract_over_1_channel() {
-    one_channel(Libm, true);
+    one_channel(Fast, true);
 }
 
 #[test]
 fn contract_over_2_channels() {
-    many_channels::<2, _>(Libm, true);
+    many_channels::<2, _>(Fast, true);
 }
 
 #[test]
@@ -94,13 +97,18 @@ fn contract_over_3_channels() {
 
 #[test]
 fn contract_over_21_channels() {
-    many_channels::<21, _>(Libm, true);
+    many_channels::<21, _>(Fast, true);
 }
 
 #[test]
 fn contract_with_micro() {
     one_channel(Micro, false);
     many_channels::<2, _>(Micro, false);
+}
+
+#[test]
+fn contract_of_what_the_fuzzer_found() {
+    replay("contract", |data| fuzz::contract(Fast, data));
 }
 
 /// Names of the losses met, without running anything.

@@ -1,11 +1,12 @@
 //! Losses tile by tile, beside the same losses of the whole image.
 
-use scarce::{Batch, CrossEntropy, Error, Labels, Libm, Loss, LovaszHistogram, MinKept, Ohem, Overlap, Parameter};
+use scarce::{Batch, CrossEntropy, Error, Fast, Labels, Loss, LovaszHistogram, MinKept, Ohem, Overlap, Parameter};
 use scarce::{Buffer, QuantizedMut, Sum, Tiled, Tiles};
 use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
 use scarce_tests::conformance::contract::{Bits, written};
 use scarce_tests::conformance::samples::Sample;
 use scarce_tests::conformance::tiling::{self, Sink, Tiling};
+use scarce_tests::fuzz::{self, replay};
 use scarce_tests::patterns::{LabelMap, Random, Scores, random_labels};
 
 /// How far another order of sums may carry a value, relative to it or to 1, and an element of the gradient, relative to the
@@ -88,10 +89,15 @@ impl<const C: usize> Visitor<C> for Tilings<C> {
 #[test]
 fn tiles_give_what_the_whole_image_gives() {
     let mut tilings = Tilings::<1>::new();
-    catalogue::one_channel(Libm, &mut tilings);
+    catalogue::one_channel(Fast, &mut tilings);
     let mut more = Tilings::<3>::new();
-    catalogue::many_channels(Libm, &mut more);
+    catalogue::many_channels(Fast, &mut more);
     assert!(tilings.met > 60 && more.met > 130, "{} and {} losses", tilings.met, more.met);
+}
+
+#[test]
+fn tiles_of_the_fuzzer_are_near_the_whole_image() {
+    replay("tiles", |data| fuzz::tiles(Fast, data));
 }
 
 fn sample<const C: usize>(kind: Scores, pixels: usize, seed: u64) -> Sample<C> {

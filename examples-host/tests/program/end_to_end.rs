@@ -3,6 +3,7 @@
 use crate::folder::{Folder, program, read};
 use predicates::prelude::*;
 use std::fs;
+use std::path::Path;
 
 /// `results.csv` without its last column, the seconds.
 fn scores(csv: &str) -> Vec<&str> {
@@ -50,6 +51,20 @@ fn report_is_complete() {
     // Three panels of 72 pixels magnified four times, and two gaps; two images of 72 and 73 rows, and one gap.
     let picture = image::open(folder.out().join("ce.png")).expect("a picture");
     assert_eq!((picture.width(), picture.height()), (3 * 73 * 4 + 16, (72 + 73) * 4 + 8));
+}
+
+#[test]
+fn the_weights_of_the_firmware_are_what_their_command_makes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (folder, committed) = (Folder::grey(), root.join("../examples-mcu/weights/nuclei.bin"));
+    let mut program = program();
+    program.args(["export", "--data"]).arg(root.join("data/nuclei")).arg("--out").arg(folder.out());
+    program.assert().success();
+    assert!(
+        fs::read(folder.out()).expect("written") == fs::read(committed).expect("committed"),
+        "if they should be otherwise: cargo run --release -- export --data examples-host/data/nuclei --out \
+         examples-mcu/weights/nuclei.bin"
+    );
 }
 
 #[test]

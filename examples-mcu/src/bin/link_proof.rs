@@ -4,8 +4,8 @@
 //! symbol. An allocation would be one too, since there is no `#[global_allocator]`. It is linked, never run; `tests/run`
 //! links it for several targets, and shows each time that a planted panic does not link.
 //!
-//! `SCARCE_LOSS=name` at build time links one loss alone, which is how its flash is measured; `SCARCE_LOSS=planted-panic`
-//! plants an indexed access.
+//! `SCARCE_LOSS=name` at build time links one loss alone, which is how its flash is measured. Names that begin with
+//! `planted-`, and `--cfg planted_allocation`, plant what must be noticed.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -20,13 +20,14 @@ mod proof {
     use core::convert::Infallible;
     use core::hint::black_box;
     use rand_core::TryRng;
-    use scarce::metrics::Confusion;
+    use scarce::metrics::{Confusion, argmax};
     use scarce::sample::{All, Draw, Hardest, Random, SemiHard, Stride, segmentation_aware};
     use scarce::{
-        Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Focal, Heap, Labels, Loss,
-        Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Memory, MinKept, Ohem, Overlap, PixelContrast,
-        PixelLoss, Planes, PlanesMut, Quantized, QuantizedMut, Rounding, Scores, ScoresMut, SemanticEncoding, Sigmoid,
-        SigmoidFocal, Sum, Tiled, Tiles, Within, lovasz_grad, scratch_len, weights,
+        Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Embeddings, Error, ExpTable, Fixed, Focal, Form,
+        Heap, JaccardIncrements, Labels, Libm, Loss, Lovasz, LovaszHinge, LovaszHingeHistogram, LovaszHistogram,
+        Memory, Micro, MinKept, Ohem, Overlap, PixelContrast, PixelLoss, Planes, PlanesMut, Quantized, QuantizedMut,
+        Reduction, Rounding, Scores, ScoresMut, Scratch, SemanticEncoding, Sigmoid, SigmoidFocal, Sum, Tiled, Tiles,
+        VolumeWeights, Within, lovasz_grad, scratch_len, weights,
     };
 
     #[panic_handler]
@@ -40,7 +41,9 @@ mod proof {
 
     /// Whether this loss is to be linked: the one named at build time, or all.
     const fn wanted(name: &str) -> bool {
-        let Some(chosen) = option_env!("SCARCE_LOSS") else { return !matches!(name.as_bytes(), b"planted-panic") };
+        let Some(chosen) = option_env!("SCARCE_LOSS") else {
+            return !matches!(name.as_bytes(), [b'p', b'l', b'a', b'n', b't', b'e', b'd', ..]);
+        };
         let (chosen, name) = (chosen.as_bytes(), name.as_bytes());
         if chosen.len() != name.len() {
             return false;
@@ -288,8 +291,80 @@ mod proof {
         }
     }
 
+    /// The options that the others leave alone, and the other elementary functions.
+    fn options() -> Result<f32, Error> {
+        let values = black_box([1.0, 2.0, 3.0, 4.0]);
+        let (reduction, one) = (black_box(Reduction::Positives), black_box(1.0));
+        let entropy = CrossEntropy::new().with_logit_adjustment(values).with_reduction(reduction).with_math(Libm);
+        let binary = BinaryCrossEntropy::new().with_pos_weights(values).with_class_weights([one, 2.0]);
+        let focal = SigmoidFocal::new(one).with_channel_alpha([0.25; CLASSES]).with_channel_weights(values);
+        let dice = Overlap::dice().squared().micro().per_batch().unnormalized().without_background();
+        let dice = dice.with_smoothing(one, one).with_form(black_box(Form::Log)).with_absent(black_box(Absent::Skip));
+        let dice = dice.with_volume_weights(black_box(VolumeWeights::Simple));
+        let mined = Ohem::new(entropy).with_thresh(one).with_min_kept(black_box(MinKept::Fraction(0.5)));
+        let mut total = train::<CLASSES, _>(entropy)?
+            + train::<CLASSES, _>(binary.with_reduction(reduction).with_math(Fixed))?
+            + train::<CLASSES, _>(Focal::new(one).with_alpha(values).with_reduction(reduction).with_math(Micro))?
+            + train::<CLASSES, _>(focal.with_reduction(reduction).with_math(Libm))?
+            + train::<CLASSES, _>(dice.with_math(Micro))?
+            + train::<CLASSES, _>(Lovasz::new().with_weights(values).with_math(Fixed))?
+            + train_tiles::<CLASSES, _>(mined.with_counting_passes(black_box(2)))?
+            + mined.scratch_len_to_write(opaque(9)) as f32;
+
+        let presence = SemanticEncoding::new().with_math(Libm).counting_empty_images().with_weights(values);
+        let labels = black_box([1_u8; PIXELS]);
+        let labels = Labels::new(labels.get(..opaque(PIXELS)).unwrap_or_default());
+        total += presence.value(black_box(&[[0.5; CLASSES]; 2]), labels)?;
+        let logits = black_box([[0.5; CLASSES]; PIXELS]);
+        let batch = Batch::new(&logits, labels)?;
+        total += (batch.images() + batch.valid() as usize + batch.pixels() + usize::from(labels.is_empty())) as f32;
+        total += batch.counts().iter().sum::<u32>() as f32;
+        total += argmax(&black_box([0.5; CLASSES])) as f32;
+        let mut increments = JaccardIncrements::new(black_box(2));
+        total += increments.next(black_box(true)) + increments.next(black_box(false));
+        total += Scratch::new(opaque(1), 2).and_beyond(opaque(3), Scratch::new(2, 1)).words(opaque(4)) as f32;
+
+        let rows = black_box([[0.5; 8]; PIXELS]);
+        let mut memory = Memory::<CLASSES, 4, 8>::new();
+        memory.push(black_box(1), black_box(&[1.0; 8]))?;
+        let mut memory = black_box(memory);
+        total += memory.filled(black_box(1)) as f32;
+        let loss = PixelContrast::new().with_temperature(one).with_math(Micro);
+        let mut scratch = black_box([0_u32; 1024]);
+        let mut pairs = black_box(SemiHard::new(3, 5, Stride).with_share(0.5));
+        let needed = PixelContrast::memory_scratch_len(opaque(9), opaque(4));
+        let scratch = scratch.get_mut(..opaque(needed)).unwrap_or_default();
+        total += loss.value(&Embeddings::new(&rows, labels)?, &memory, &mut pairs, scratch)?;
+        memory.clear();
+        Ok(total + black_box(&memory).filled(black_box(1)) as f32 + ExpTable::new(one)?.with_math(Libm).scale())
+    }
+
     fn planted_panic() -> f32 {
         black_box([1.0, 2.0])[opaque(1)]
+    }
+
+    fn planted_double() -> f32 {
+        (black_box(1.0_f64) * black_box(0.1)) as f32
+    }
+
+    fn planted_format() -> f32 {
+        struct Length(usize);
+        impl core::fmt::Write for Length {
+            fn write_str(&mut self, text: &str) -> core::fmt::Result {
+                self.0 = self.0.wrapping_add(text.len());
+                Ok(())
+            }
+        }
+        let mut length = Length(0);
+        let written = core::fmt::Write::write_fmt(&mut length, format_args!("{}", black_box(true)));
+        if written.is_ok() { length.0 as f32 } else { 0.0 }
+    }
+
+    /// Without an allocator this is an error of the compiler's.
+    #[cfg(planted_allocation)]
+    fn planted_allocation() -> f32 {
+        extern crate alloc;
+        alloc::vec![black_box(1.0_f32)].iter().sum()
     }
 
     /// Adds up every loss that is wanted.
@@ -358,8 +433,15 @@ mod proof {
             },
             "semantic-encoding" => semantic_encoding(),
             "pixel-contrast" => pixel_contrast(),
+            "options" => options(),
             "planted-panic" => Ok::<f32, Error>(planted_panic()),
+            "planted-double" => Ok::<f32, Error>(planted_double()),
+            "planted-format" => Ok::<f32, Error>(planted_format()),
         );
+        #[cfg(planted_allocation)]
+        {
+            total += planted_allocation();
+        }
         black_box(total);
         loop {
             core::hint::spin_loop();

@@ -4,7 +4,7 @@ use super::catalogue::{self, Entry, Visitor};
 use super::contract::{Bits, written};
 use super::samples::Sample;
 use crate::patterns::{Random, Scores, random_labels};
-use scarce::{Libm, Loss, Micro};
+use scarce::{Fast, Libm, Loss};
 use std::fmt::Write as _;
 
 /// One line for each loss, functions, data and layout, sorted: the value's bits and a hash of all bits.
@@ -13,12 +13,12 @@ pub fn pins() -> String {
     let mut lines = Vec::new();
     let mut pin = Pins { functions: "Libm", samples: samples(), lines: &mut lines };
     catalogue::one_channel(Libm, &mut pin);
-    pin.functions = "Micro";
-    catalogue::one_channel(Micro, &mut pin);
+    pin.functions = "Fast";
+    catalogue::one_channel(Fast, &mut pin);
     let mut pin = Pins::<3> { functions: "Libm", samples: samples(), lines: &mut lines };
     catalogue::many_channels(Libm, &mut pin);
-    pin.functions = "Micro";
-    catalogue::many_channels(Micro, &mut pin);
+    pin.functions = "Fast";
+    catalogue::many_channels(Fast, &mut pin);
     lines.sort();
     lines.iter().fold(String::new(), |mut text, line| {
         writeln!(text, "{line}").expect("a string takes everything");

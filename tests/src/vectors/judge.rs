@@ -111,7 +111,9 @@ fn judge_pixels(subject: &Subject<'_>) -> Result<Verdict> {
 
 /// The verdict where a const generic has no such number.
 pub(super) fn not_compiled(number: usize) -> Verdict {
-    Verdict::NotOffered(format!("{number} channels are not compiled in"))
+    Verdict::NotOffered(format!(
+        "{number} channels or dimensions are not compiled in; with the feature more-shapes some are"
+    ))
 }
 
 fn order_slack(input: &Input, offer: &Offer) -> Vec<f64> {
