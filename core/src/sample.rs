@@ -77,9 +77,9 @@ impl<R: rand_core::Rng> Draw for Random<R> {
 /// else all hard ones and the rest easy. Order: images, classes ascending, hard before easy; `draw` is asked first for the
 /// hard pixels of a pair, then for the easy ones, only where not all are taken.
 ///
-/// Up to 2 KiB of the stack count classes. `labels`, `predictions` and embeddings have one resolution; `images` divides the pixels. Writes indices of pixels to
-/// `anchors` and returns how many: at most `max_samples`, and 0 if A > `max_samples` or no class takes part. `scratch`: a
-/// word a pixel of one image.
+/// Up to 2 KiB of the stack count classes. `labels`, `predictions` and embeddings have one resolution; `images` divides the
+/// pixels. Writes indices of pixels to `anchors` and returns how many: at most `max_samples`, and 0 if A > `max_samples` or no
+/// class takes part. `scratch`: a word a pixel of one image.
 ///
 /// Source: Wang et al. 2021, §3.3; counts as ContrastiveSeg's and PaddleSeg's code.
 ///

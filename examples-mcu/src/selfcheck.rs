@@ -18,7 +18,7 @@ use scarce::{
 pub struct Line {
     /// The loss and its options.
     pub name: &'static str,
-    /// The elementary functions: `Libm`, `Micro`, `Fast`, or `none`.
+    /// The elementary functions: `Fast`, `Fixed`, `Libm`, `Micro`, or `none`.
     pub functions: &'static str,
     /// The bits of its value.
     pub value: u32,
@@ -354,7 +354,7 @@ fn of_features(report: &mut impl FnMut(Line)) -> Result<(), Fault> {
                 loss.value_and_grad(&embeddings, &memory, &mut pairs, &mut gradient, &mut scratch)
             }
         };
-        report(line(name, "Libm", value.map_err(refused)?, gradient.as_flattened()));
+        report(line(name, "Fast", value.map_err(refused)?, gradient.as_flattened()));
         Ok(())
     };
     let loss = PixelContrast::new().normalizing();

@@ -3,11 +3,11 @@
 use crate::conformance::catalogue::{self, BadVisitor};
 use crate::patterns::{Random, Scores, random_labels};
 use scarce::metrics::Confusion;
-use scarce::sample::All;
+use scarce::sample::{All, Hardest, Stride, segmentation_aware};
 use scarce::{
     Batch, BinaryCrossEntropy, CrossEntropy, Embeddings, Error, ExpTable, Focal, Heap, Labels, Loss, Lovasz,
     LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Memory, Ohem, Overlap, Parameter, PixelContrast, Planes,
-    Quantized, QuantizedMut, SemanticEncoding, SigmoidFocal, Sum, Within, lovasz_grad,
+    Quantized, QuantizedMut, SemanticEncoding, SigmoidFocal, Sum, Tiled, Tiles, Within, lovasz_grad,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
@@ -139,12 +139,6 @@ fn batches(table: &mut Table) {
     ] {
         table.refused(input, result, OF);
     }
-    let sound = with(&|data| {
-        data.rows[CLASSES] = [f32::NAN; CLASSES];
-        assert_eq!(data.labels[CLASSES], IGNORED);
-    });
-    sound.expect("scores of ignored pixels are not read");
-    table.add("scores that are NaN, of an ignored pixel", "not read; gradient 0".into(), OF);
     let batch = Batch::new(good.rows.as_slice(), good.labels()).expect("sound");
     for images in [0, 5, PIXELS + 1] {
         table.refused("images that do not divide the pixels", batch.with_images(images), "Batch::with_images");
@@ -167,17 +161,19 @@ struct Subject<'a, const C: usize, L> {
 /// Lengths of the buffers, less than what is needed.
 #[derive(Clone, Copy, Default)]
 struct Missing {
-    gradient: usize,
+    gradient: isize,
     scratch: usize,
 }
 
 impl<const C: usize, L: Loss<C> + Debug> Subject<'_, C, L> {
     fn rows(&mut self) {
         let gradient_short = Missing { gradient: 1, ..Missing::default() };
+        let gradient_long = Missing { gradient: -1, ..Missing::default() };
         let scratch_short = Missing { scratch: 1, ..Missing::default() };
         let (data, sound) =
             (Data { rows: self.data.rows.clone(), labels: self.data.labels.clone() }, Missing::default());
         self.row("a gradient one row short", &data, 1.0, gradient_short);
+        self.row("a gradient one row too long", &data, 1.0, gradient_long);
         if self.loss.scratch_len(PIXELS) == 0 {
             self.table.add("scratch one word short", "it takes none".into(), &self.name);
         } else {
@@ -186,6 +182,7 @@ impl<const C: usize, L: Loss<C> + Debug> Subject<'_, C, L> {
         for scale in [f32::NAN, f32::INFINITY, 1.1e12] {
             self.row("a scale of the gradient that is NaN, infinite or beyond 10¹²", &data, scale, sound);
         }
+        self.not_read();
         self.row("no pixels", &Data { rows: Vec::new(), labels: Vec::new() }, 1.0, sound);
         self.row("all pixels ignored", &Data { labels: vec![IGNORED; PIXELS], rows: data.rows.clone() }, 1.0, sound);
         self.row("all but one pixel ignored", &self.only_one(), 1.0, sound);
@@ -195,6 +192,24 @@ impl<const C: usize, L: Loss<C> + Debug> Subject<'_, C, L> {
         if !self.takes_probabilities() {
             self.row("scores of ±3.4·10³⁸", &Data { rows: extreme.collect(), labels: data.labels }, 1.0, sound);
         }
+    }
+
+    /// What ignored pixels hold changes no bit.
+    fn not_read(&mut self) {
+        let written = |rows: &[[f32; C]]| {
+            let batch = Batch::new(rows, self.data.labels()).expect("sound");
+            let mut scratch = vec![DIRT; self.loss.scratch_len_to_write(PIXELS)];
+            let mut gradient = vec![[UNTOUCHED; C]; PIXELS];
+            let value = self.loss.value_and_grad(&batch, gradient.as_mut_slice(), &mut scratch).expect("sound");
+            (value.to_bits(), gradient.as_flattened().iter().map(|slope| slope.to_bits()).collect::<Vec<_>>())
+        };
+        let mut rows = self.data.rows.clone();
+        for (row, label) in rows.iter_mut().zip(&self.data.labels) {
+            *row = if *label == IGNORED { [f32::NAN; C] } else { *row };
+        }
+        assert!(rows.as_flattened().iter().any(|score| score.is_nan()), "no pixel is ignored");
+        assert!(written(&rows) == written(&self.data.rows), "{}: ignored pixels are read", self.name);
+        self.table.add("scores that are NaN, of an ignored pixel", "not read; the same bits".into(), &self.name);
     }
 
     fn takes_probabilities(&self) -> bool {
@@ -218,7 +233,7 @@ impl<const C: usize, L: Loss<C> + Debug> Subject<'_, C, L> {
                 continue;
             }
             let mut scratch = vec![DIRT; needed - missing.scratch];
-            let mut gradient = vec![[UNTOUCHED; C]; pixels - missing.gradient];
+            let mut gradient = vec![[UNTOUCHED; C]; pixels.saturating_add_signed(-missing.gradient)];
             let result = if adds {
                 self.loss.add_grad(&batch, scale, gradient.as_mut_slice(), &mut scratch)
             } else {
@@ -312,6 +327,7 @@ impl Table {
             let mut scratch = vec![DIRT; Loss::<CLASSES>::scratch_len(&lovasz, PIXELS)];
             let result = lovasz.value_and_grad(&batch, gradient.as_mut_slice(), &mut scratch);
             self.refused(INPUT, result, "Lovasz of probabilities");
+            assert!(scratch.iter().all(|&word| word == DIRT), "refused, but scratch was written to");
             assert!(gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits()));
         }
     }
@@ -369,9 +385,10 @@ fn others(table: &mut Table) {
     let contrast = |rows: &[[f32; CLASSES]], missing: Missing, loss: PixelContrast| {
         let embeddings = Embeddings::new(rows, data.labels())?;
         let mut scratch = vec![DIRT; PixelContrast::scratch_len(embeddings.anchors()) - missing.scratch];
-        let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS - missing.gradient];
+        let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS.saturating_add_signed(-missing.gradient)];
         let result = loss.value_and_grad(&embeddings, Within, &mut All, &mut gradient, &mut scratch);
         let untouched = gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits());
+        let untouched = untouched && scratch.iter().all(|&word| word == DIRT);
         assert!(untouched || result.is_ok(), "{CONTRAST}: refused, but written to");
         result
     };
@@ -391,5 +408,50 @@ fn others(table: &mut Table) {
     let observed = confusion.observe(data.labels(), &[0; PIXELS - 1]);
     table.refused("a prediction too few", observed, "Confusion::observe");
     let observed = confusion.observe(data.labels(), &[CLASSES as u8; PIXELS]);
-    table.refused("a label that is neither a class nor ignored", observed, "Confusion::observe");
+    table.refused("a prediction that is no class", observed, "Confusion::observe");
+    assert!(confusion.counts().as_flattened().iter().all(|&count| count == 0), "refused, but counted");
+
+    const NORMALIZED: &str = "an embedding of length 0 that is to be normalised, or one beyond 10¹²";
+    let mut short = data.rows.clone();
+    short[1] = [0.0; CLASSES];
+    table.refused(NORMALIZED, contrast(&short, sound, loss.normalizing()), CONTRAST);
+    short[1] = [2e12; CLASSES];
+    table.refused(NORMALIZED, contrast(&short, sound, loss), CONTRAST);
+    let embeddings = Embeddings::new(&data.rows, data.labels()).expect("sound");
+    let mut scratch = vec![DIRT; PixelContrast::scratch_len(PIXELS)];
+    let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS];
+    let mut none = Hardest { positives: 0, negatives: 1 };
+    let result = loss.value_and_grad(&embeddings, Within, &mut none, &mut gradient, &mut scratch);
+    table.refused(PARAMETER, result, "Hardest");
+    let mut anchors = [0; 0];
+    let found = segmentation_aware(data.labels(), &[0; PIXELS], 1, 4, 1, &mut Stride, &mut anchors, &mut scratch);
+    table.refused("room for fewer anchors than are asked for", found, "segmentation_aware");
+
+    tiles(table);
+}
+
+/// What is out of turn, tile by tile.
+fn tiles(table: &mut Table) {
+    let data = Data::<CLASSES>::new(Scores::Ordinary);
+    let batch = Batch::new(data.rows.as_slice(), data.labels()).expect("sound");
+    let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS];
+    let loss = Overlap::<CLASSES>::dice();
+    let mut tiles = Tiles::new();
+    loss.observe(&mut tiles, &batch).expect("sound");
+    let (result, early) =
+        (loss.tile_grad(&tiles, &batch, 1.0, gradient.as_mut_slice()), "a gradient of a tile before all are settled");
+    table.refused(early, result, "Tiled::tile_grad");
+    loss.settle(&mut tiles).expect("sound");
+    table.refused("a tile after all are settled", loss.observe(&mut tiles, &batch), "Tiled::observe");
+    table.refused("tiles merged after they are settled", tiles.merge(&Tiles::new()), "Tiles::merge");
+    for scale in [f32::NAN, 1.1e12] {
+        let result = loss.tile_grad(&tiles, &batch, scale, gradient.as_mut_slice());
+        table.refused("a scale of the gradient that is NaN, infinite or beyond 10¹²", result, "Tiled::tile_grad");
+    }
+    let result = loss.tile_grad(&tiles, &batch, 1.0, &mut gradient[1..]);
+    table.refused("a gradient one row short", result, "Tiled::tile_grad");
+    assert!(
+        gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits()),
+        "refused, but written to"
+    );
 }

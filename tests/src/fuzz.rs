@@ -44,10 +44,10 @@ enum Range {
 }
 
 /// Any number of pixels that planes of one, two and three images can hold.
-fn sample<const C: usize>(bytes: &mut Bytes<'_>) -> (Sample<C>, Range) {
+fn sample<const C: usize>(bytes: &mut Bytes<'_>, ranges: &[Range]) -> (Sample<C>, Range) {
     let pixels = 6 * bytes.below(23);
     let images = 1 + bytes.below(3);
-    let range = [Range::Steps, Range::Finite, Range::Raw, Range::Probabilities][bytes.below(4)];
+    let range = ranges[bytes.below(ranges.len())];
     let ignore = [None, Some(255), Some(1)][bytes.below(3)];
     let is_sound = range != Range::Raw;
     let labels = (0..pixels).map(|_| {
@@ -125,6 +125,16 @@ impl<const C: usize, F: Act<C>> Visitor<C> for Nth<F> {
     }
 }
 
+/// Visits the loss of this number, counted round and round; returns the number of losses.
+fn visit_nth<F>(number: usize, probabilities: bool, act: F, visit: impl Fn(&mut Nth<F>)) -> usize {
+    let mut nth = Nth { left: usize::MAX, probabilities, act };
+    visit(&mut nth);
+    let losses = usize::MAX - nth.left;
+    nth.left = number % losses;
+    visit(&mut nth);
+    losses
+}
+
 /// The whole contract, and the reference's value.
 struct Contract<const C: usize>(Sample<C>);
 
@@ -142,8 +152,9 @@ impl<const C: usize> Act<C> for Contract<C> {
     }
 }
 
-/// Losses there are at most.
-const LOSSES: usize = 320;
+/// Numbers of a loss, of which the first are of [`arbitrary`] parameters.
+const NUMBERS: usize = 1000;
+const ARBITRARY: usize = 32;
 
 /// A loss of the catalogue or of arbitrary parameters over one channel or two, on arbitrary labels and scores.
 ///
@@ -159,20 +170,20 @@ pub fn contract<M: Math>(math: M, data: &[u8]) {
 }
 
 fn contract_of<const C: usize, M: Math>(mut bytes: Bytes<'_>, math: M, catalogue: impl Fn(M, &mut Nth<Contract<C>>)) {
-    let number = bytes.below(LOSSES + 40);
+    let number = bytes.below(NUMBERS);
     let parameters: [f32; 4] = std::array::from_fn(|_| parameter(&mut bytes));
-    let (sample, range) = sample::<C>(&mut bytes);
+    let ranges = [Range::Steps, Range::Finite, Range::Raw, Range::Probabilities];
+    let (sample, range) = sample::<C>(&mut bytes, &ranges);
     let found = Batch::new(sample.rows.as_slice(), sample.library_labels()).map(|_| ());
     let expected = expected(&sample);
     assert_eq!(found, expected, "of a batch of {sample:?}");
     if expected.is_err() {
         return;
     }
-    if number < LOSSES {
-        let probabilities = range == Range::Probabilities;
-        catalogue(math, &mut Nth { left: number, probabilities, act: Contract(sample) });
+    if number < ARBITRARY {
+        arbitrary(math, number, parameters, &sample);
     } else {
-        arbitrary(math, number - LOSSES, parameters, &sample);
+        visit_nth(number, range == Range::Probabilities, Contract(sample), |nth| catalogue(math, nth));
     }
 }
 
@@ -243,15 +254,12 @@ pub fn tiles<M: Math>(math: M, data: &[u8]) {
 }
 
 fn tiles_of<const C: usize, M: Math>(mut bytes: Bytes<'_>, math: M, catalogue: impl Fn(M, &mut Nth<Tilings<C>>)) {
-    let (number, seed, sink) = (bytes.below(LOSSES), bytes.next(), bytes.below(Sink::ALL.len()));
-    let (mut sample, range) = sample::<C>(&mut bytes);
-    if expected(&sample).is_err() || matches!(range, Range::Finite | Range::Raw) {
-        return;
-    }
+    let (number, seed, sink) = (bytes.below(NUMBERS), bytes.next(), bytes.below(Sink::ALL.len()));
+    let (mut sample, range) = sample::<C>(&mut bytes, &[Range::Steps, Range::Probabilities]);
     sample.images = 1;
     let tiling = Tiling::random(sample.pixels(), &mut Random::new(u64::from(seed)));
     let act = Tilings { sample, tiling, sink: Sink::ALL[sink] };
-    catalogue(math, &mut Nth { left: number, probabilities: range == Range::Probabilities, act });
+    visit_nth(number, range == Range::Probabilities, act, |nth| catalogue(math, nth));
 }
 
 struct Tilings<const C: usize> {
@@ -261,6 +269,7 @@ struct Tilings<const C: usize> {
 }
 
 impl<const C: usize> Act<C> for Tilings<C> {
+    /// A loss that sorts is as a whole only: nothing is said of it here.
     fn act<L: Loss<C> + Copy>(&mut self, _: &Entry, _: L) {}
 
     fn act_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
@@ -283,11 +292,11 @@ impl<const C: usize> Act<C> for Tilings<C> {
     }
 }
 
-/// Drives `target` with every input that was kept in `tests/fuzz/corpus/NAME`; returns their number.
+/// Drives `target` with every input that was kept in `tests/fuzz/corpus/NAME`.
 ///
 /// # Panics
 /// If there is none, or a file cannot be read.
-pub fn replay(name: &str, target: impl Fn(&[u8])) -> usize {
+pub fn replay(name: &str, target: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("the corpus is committed")
@@ -301,5 +310,4 @@ pub fn replay(name: &str, target: impl Fn(&[u8])) -> usize {
         }
     }
     assert!(!files.is_empty(), "no inputs in {}", folder.display());
-    files.len()
 }

@@ -1,4 +1,4 @@
-//! What the library depends on: `libm` alone, and with each feature one crate more that is linked.
+//! What is linked with the library: `libm` alone, and with each feature the crate of its name and what that needs.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use std::process::Command;
 fn linked(features: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--package", "scarce", "--edges", "normal,no-proc-macro", "--prefix", "none"])
-        .args(["--format", "{lib}", "--features", features])
+        .args(["--format", "{lib}", "--target", "all", "--features", features])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .expect("cargo runs");
@@ -26,7 +26,7 @@ fn by_default_it_is_libm_alone() {
 }
 
 #[test]
-fn a_feature_adds_the_crate_of_its_name() {
+fn a_feature_adds_the_crate_of_its_name_and_what_that_needs() {
     assert_eq!(linked("micromath"), ["libm", "micromath"]);
     assert_eq!(linked("rand_core"), ["libm", "rand_core"]);
     assert_eq!(linked("defmt"), ["bitflags", "defmt", "libm"]);

@@ -32,8 +32,12 @@ use core::ops::Range;
 /// * Errors that are multiples of h lose nothing: with 256 bins, multiples of 1/255.
 ///
 /// Pixels whose errors share a bin get the same increment, the mean of coming first and coming last; so neither loss nor
-/// gradient depends on the order of pixels or tiles, in any bit. `cargo run --release -- bins`, of the repository, trains with
-/// bins and without.
+/// gradient depends on the order of pixels or tiles, in any bit.
+///
+/// Trained with cross entropy on two sets of real images with three seeds, 256, 64 and 16 bins come to the rare class's IoU of
+/// the exact loss, within 0.002 in the mean over seeds. On the same logits their gradients are at most 0.5, 1.8 and 7.5 % from
+/// the exact one in the L1 norm, and half as far when training ends (`cargo run --release -- bins` in the repository, which
+/// keeps its table as `tests/expected/bins.md`).
 ///
 /// Classes, weights and reduction are those of [`Lovasz`](crate::Lovasz), but that all pixels of the largest bin share the
 /// gradient of an absent class; over the whole batch by default, and as

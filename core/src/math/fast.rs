@@ -2,7 +2,7 @@
 
 use super::{Libm, Math};
 
-/// Polynomials of our own: the default. `exp` and `ln_1p` err by less than 2.5 ulp; `ln` and `sqrt` are those of [`Libm`].
+/// Polynomials of our own: the default. `exp` and `ln_1p` err by less than 2.6 ulp; `ln` and `sqrt` are those of [`Libm`].
 ///
 /// Safe, branch-free code, which compilers turn into vector instructions on hosts. For arguments ≤ 0 in `exp` and ≥ 0 in
 /// `ln_1p`, all that losses ask for; others give numbers without meaning.

@@ -38,6 +38,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) power_cuts: u32,
 
+    /// Spoil one in so many of the bytes that the UART carries to the firmware, none if 0: lost, sent twice, or a bit flipped
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
+    pub(crate) spoil: u64,
+
+    /// Which bytes to spoil, and how
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "spoil")]
+    pub(crate) seed: u64,
+
+    /// Cut the power after so many seconds, whatever the firmware does
+    #[arg(long, value_name = "SECONDS", conflicts_with = "power_cuts")]
+    pub(crate) cut_after: Option<u64>,
+
     /// Which on-target tests to run, as for any Rust test
     #[arg(trailing_var_arg = true)]
     pub(crate) tests: Vec<String>,
@@ -62,7 +74,9 @@ impl Arguments {
             data: self.data.clone(),
             eeprom,
             icount: self.icount,
-            power_cut: None,
+            spoil: self.spoil,
+            seed: self.seed,
+            power_cut: self.cut_after.map(Duration::from_secs),
         })
     }
 }

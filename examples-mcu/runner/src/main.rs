@@ -4,6 +4,7 @@
 //! locked-up processor, a panic.
 
 mod arguments;
+mod faults;
 mod on_target;
 mod power_cuts;
 mod qemu;

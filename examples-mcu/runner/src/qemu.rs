@@ -1,5 +1,6 @@
 //! One run of a firmware in QEMU.
 
+use crate::faults::Faulty;
 use anyhow::{Context, Result, bail};
 use defmt_decoder::{DecodeError, Table};
 use object::{Architecture, Object, ObjectSymbol};
@@ -37,6 +38,10 @@ pub(crate) struct Options {
     pub(crate) data: Option<PathBuf>,
     pub(crate) eeprom: Option<PathBuf>,
     pub(crate) icount: Option<u8>,
+    /// One in so many bytes on the UART is spoilt.
+    pub(crate) spoil: u64,
+    /// Which ones.
+    pub(crate) seed: u64,
     /// When to cut the power.
     pub(crate) power_cut: Option<Duration>,
 }
@@ -96,13 +101,18 @@ impl Firmware {
             let device = format!("at24c-eeprom,bus=i2c,address=0x50,rom-size={EEPROM_LEN},drive=eeprom");
             qemu.args(["-device", &device]);
         }
+        let mut served = None;
         if let Some(data) = &options.data {
-            let mut frames = Frames::load(data, FRAME)?;
+            let (mut frames, spoil, seed) = (Frames::load(data, FRAME)?, options.spoil, options.seed);
             let socket = folder.path().join("uart");
             let listener = UnixListener::bind(&socket)?;
             let line = format!("socket,id=frames,path={}", socket.display());
             qemu.args(["-chardev", &line, "-serial", "chardev:frames"]);
-            thread::spawn(move || -> io::Result<()> { frames.serve(listener.accept()?.0) });
+            served = Some(thread::spawn(move || -> io::Result<u64> {
+                let mut link = Faulty::new(listener.accept()?.0, spoil, seed);
+                frames.serve(&mut link)?;
+                Ok(link.spoilt())
+            }));
         }
         let complaints = folder.path().join("complaints");
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&complaints)?);
@@ -130,6 +140,9 @@ impl Firmware {
         let status = child.wait()?;
         let complaints = fs::read_to_string(complaints)?;
         eprint!("{complaints}");
+        if let Some(spoilt) = served.filter(|_| options.spoil > 0).and_then(|served| served.join().ok()) {
+            eprintln!("{} bytes were spoilt", spoilt?);
+        }
         result?;
         match (is_late, options.power_cut) {
             (true, Some(_)) => Ok(0),

@@ -330,7 +330,7 @@ fn focals<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
 fn sigmoid_focals<const C: usize, M: Math>(math: M, visitor: &mut impl Visitor<C>) {
     let mut visit = |name: &str, loss: SigmoidFocal<C>, reference: reference::SigmoidFocal| {
         let entry = Entry::new(format!("SigmoidFocal {name}"), Family::SigmoidFocal, reference);
-        visitor.visit(&entry, loss.with_math(math));
+        visitor.visit_tiled(&entry, loss.with_math(math));
     };
     let truth = reference::SigmoidFocal::new;
     for gamma in GAMMAS {
