@@ -20,6 +20,10 @@ const IGNORED: u8 = 255;
 const UNTOUCHED: f32 = -0.0;
 const DIRT: u32 = 0x7fc0_dead;
 
+fn is_untouched<const C: usize>(gradient: &[[f32; C]]) -> bool {
+    gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits())
+}
+
 /// The table, as `tests/expected/bad_input.md` holds it.
 ///
 /// # Panics
@@ -243,7 +247,7 @@ impl<const C: usize, L: Loss<C> + Debug> Subject<'_, C, L> {
             outcomes.insert(match result {
                 Ok(value) => computed(&what, value, gradient.as_flattened()),
                 Err(error) => {
-                    let untouched = gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits());
+                    let untouched = is_untouched(&gradient);
                     assert!(untouched && scratch.iter().all(|&word| word == DIRT), "{what}: refused, but written to");
                     describe(error)
                 }
@@ -328,7 +332,7 @@ impl Table {
             let result = lovasz.value_and_grad(&batch, gradient.as_mut_slice(), &mut scratch);
             self.refused(INPUT, result, "Lovasz of probabilities");
             assert!(scratch.iter().all(|&word| word == DIRT), "refused, but scratch was written to");
-            assert!(gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits()));
+            assert!(is_untouched(&gradient));
         }
     }
 
@@ -342,7 +346,7 @@ impl Table {
                 let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS];
                 let mut scratch = vec![DIRT; loss.scratch_len_to_write(PIXELS)];
                 let result = loss.value_and_grad(&batch, gradient.as_mut_slice(), &mut scratch);
-                let untouched = gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits());
+                let untouched = is_untouched(&gradient);
                 assert!(untouched && scratch.iter().all(|&word| word == DIRT), "{loss:?}: refused, but written to");
                 assert_eq!(result, Err(Error::Parameter(parameter)), "{loss:?}");
                 table.refused("a parameter that is NaN, infinite or out of its domain", result, &name_of(&loss));
@@ -367,7 +371,7 @@ fn others(table: &mut Table) {
     let mut gradient = [[UNTOUCHED; CLASSES]; 2];
     let mut encode = |logits: &[[f32; CLASSES]], rows: usize, encoding: SemanticEncoding<CLASSES>| {
         let result = encoding.value_and_grad(logits, data.labels(), &mut gradient[..rows]);
-        assert!(gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits()), "written to");
+        assert!(is_untouched(&gradient), "written to");
         result
     };
     table.refused("a gradient one row short", encode(&logits, 1, encoding), ENCODING);
@@ -387,7 +391,7 @@ fn others(table: &mut Table) {
         let mut scratch = vec![DIRT; PixelContrast::scratch_len(embeddings.anchors()) - missing.scratch];
         let mut gradient = vec![[UNTOUCHED; CLASSES]; PIXELS.saturating_add_signed(-missing.gradient)];
         let result = loss.value_and_grad(&embeddings, Within, &mut All, &mut gradient, &mut scratch);
-        let untouched = gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits());
+        let untouched = is_untouched(&gradient);
         let untouched = untouched && scratch.iter().all(|&word| word == DIRT);
         assert!(untouched || result.is_ok(), "{CONTRAST}: refused, but written to");
         result
@@ -423,6 +427,7 @@ fn others(table: &mut Table) {
     let mut none = Hardest { positives: 0, negatives: 1 };
     let result = loss.value_and_grad(&embeddings, Within, &mut none, &mut gradient, &mut scratch);
     table.refused(PARAMETER, result, "Hardest");
+    assert!(is_untouched(&gradient) && scratch.iter().all(|&word| word == DIRT), "refused, but written to");
     let mut anchors = [0; 0];
     let found = segmentation_aware(data.labels(), &[0; PIXELS], 1, 4, 1, &mut Stride, &mut anchors, &mut scratch);
     table.refused("room for fewer anchors than are asked for", found, "segmentation_aware");
@@ -450,8 +455,5 @@ fn tiles(table: &mut Table) {
     }
     let result = loss.tile_grad(&tiles, &batch, 1.0, &mut gradient[1..]);
     table.refused("a gradient one row short", result, "Tiled::tile_grad");
-    assert!(
-        gradient.as_flattened().iter().all(|slope| slope.to_bits() == UNTOUCHED.to_bits()),
-        "refused, but written to"
-    );
+    assert!(is_untouched(&gradient), "refused, but written to");
 }

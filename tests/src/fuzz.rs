@@ -1,6 +1,6 @@
 //! What a fuzzer drives: bytes become labels, scores and a loss, and the contract must hold.
 //!
-//! `tests/fuzz` holds the fuzzer and the inputs it found; the tests replay those.
+//! `tests/fuzz` holds the fuzzer and the inputs that it begins with; the tests replay those.
 
 use crate::conformance::catalogue::{self, Entry, Visitor};
 use crate::conformance::contract::{check, check_refusal, written};
@@ -88,20 +88,14 @@ fn expected<const C: usize>(sample: &Sample<C>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Does something with the n-th loss of the catalogue, of those that fit the scores.
-struct Nth<F> {
+/// Shows another visitor the n-th loss of the catalogue, of those that fit the scores.
+struct Nth<V> {
     left: usize,
     probabilities: bool,
-    act: F,
+    visitor: V,
 }
 
-/// What is done with it.
-trait Act<const C: usize> {
-    fn act<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L);
-    fn act_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L);
-}
-
-impl<F> Nth<F> {
+impl<V> Nth<V> {
     fn is_it(&mut self, entry: &Entry) -> bool {
         if entry.takes_probabilities && !self.probabilities {
             return false;
@@ -111,44 +105,39 @@ impl<F> Nth<F> {
     }
 }
 
-impl<const C: usize, F: Act<C>> Visitor<C> for Nth<F> {
+impl<const C: usize, V: Visitor<C>> Visitor<C> for Nth<V> {
     fn visit<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L) {
         if self.is_it(entry) {
-            self.act.act(entry, loss);
+            self.visitor.visit(entry, loss);
         }
     }
 
     fn visit_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
         if self.is_it(entry) {
-            self.act.act_tiled(entry, loss);
+            self.visitor.visit_tiled(entry, loss);
         }
     }
 }
 
-/// Visits the loss of this number, counted round and round; returns the number of losses.
-fn visit_nth<F>(number: usize, probabilities: bool, act: F, visit: impl Fn(&mut Nth<F>)) -> usize {
-    let mut nth = Nth { left: usize::MAX, probabilities, act };
-    visit(&mut nth);
+/// Shows the loss of this number, counted round and round, of what `catalogue` shows.
+fn visit_nth<V>(number: usize, probabilities: bool, visitor: V, catalogue: impl Fn(&mut Nth<V>)) {
+    let mut nth = Nth { left: usize::MAX, probabilities, visitor };
+    catalogue(&mut nth);
     let losses = usize::MAX - nth.left;
     nth.left = number % losses;
-    visit(&mut nth);
-    losses
+    catalogue(&mut nth);
 }
 
 /// The whole contract, and the reference's value.
 struct Contract<const C: usize>(Sample<C>);
 
-impl<const C: usize> Act<C> for Contract<C> {
-    fn act<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L) {
+impl<const C: usize> Visitor<C> for Contract<C> {
+    fn visit<L: Loss<C> + Copy>(&mut self, entry: &Entry, loss: L) {
         let bits = check(&entry.name, &loss, &self.0);
         let comparison = compare_value(entry, &self.0, &bits);
         if let Some(comparison) = comparison.filter(|comparison| comparison.ratio() > 1.0) {
             panic!("{comparison}");
         }
-    }
-
-    fn act_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
-        self.act(entry, loss);
     }
 }
 
@@ -258,8 +247,8 @@ fn tiles_of<const C: usize, M: Math>(mut bytes: Bytes<'_>, math: M, catalogue: i
     let (mut sample, range) = sample::<C>(&mut bytes, &[Range::Steps, Range::Probabilities]);
     sample.images = 1;
     let tiling = Tiling::random(sample.pixels(), &mut Random::new(u64::from(seed)));
-    let act = Tilings { sample, tiling, sink: Sink::ALL[sink] };
-    visit_nth(number, range == Range::Probabilities, act, |nth| catalogue(math, nth));
+    let tilings = Tilings { sample, tiling, sink: Sink::ALL[sink] };
+    visit_nth(number, range == Range::Probabilities, tilings, |nth| catalogue(math, nth));
 }
 
 struct Tilings<const C: usize> {
@@ -268,11 +257,11 @@ struct Tilings<const C: usize> {
     sink: Sink,
 }
 
-impl<const C: usize> Act<C> for Tilings<C> {
+impl<const C: usize> Visitor<C> for Tilings<C> {
     /// A loss that sorts is as a whole only: nothing is said of it here.
-    fn act<L: Loss<C> + Copy>(&mut self, _: &Entry, _: L) {}
+    fn visit<L: Loss<C> + Copy>(&mut self, _: &Entry, _: L) {}
 
-    fn act_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
+    fn visit_tiled<L: Tiled<C> + Copy>(&mut self, entry: &Entry, loss: L) {
         let Self { sample, tiling, sink } = self;
         let whole = written(&loss, sample, 0);
         let (found, _) = evaluate(&loss, sample, tiling, *sink, 1.0).expect("the sample is sound");

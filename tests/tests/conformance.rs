@@ -107,7 +107,7 @@ fn contract_with_micro() {
 }
 
 #[test]
-fn contract_of_what_the_fuzzer_found() {
+fn contract_on_the_inputs_of_the_fuzzer() {
     replay("contract", |data| fuzz::contract(Fast, data));
 }
 

@@ -162,10 +162,9 @@ impl Formula {
     }
 }
 
-/// Pixels that are not ignored, and the number of them.
-fn valid<'a>(batch: &'a reference::Batch<'_>) -> (impl Iterator<Item = usize> + 'a, f64) {
-    let number = (0..batch.pixels()).filter(|&pixel| batch.is_valid(pixel)).count();
-    ((0..batch.pixels()).filter(|&pixel| batch.is_valid(pixel)), number as f64)
+/// The pixels that are not ignored.
+fn valid(batch: &reference::Batch<'_>) -> Vec<usize> {
+    batch.valid(0..batch.pixels())
 }
 
 /// Probabilities of the channels, and 1 − those, without cancellation.
@@ -186,7 +185,8 @@ fn sigmoid(score: f64) -> f64 {
 /// ∂/∂z of a function of the probability of the target, of which `slope` is dL/dp · p as a function of p, 1 − p and −ln p.
 fn of_target(batch: &reference::Batch<'_>, slope: fn(f64, f64, f64) -> f64) -> Vec<f64> {
     let mut gradient = vec![0.0; batch.scores.len()];
-    let (pixels, number) = valid(batch);
+    let pixels = valid(batch);
+    let number = pixels.len() as f64;
     for pixel in pixels {
         let (hits, misses) = softmax(batch.row(pixel));
         let target = usize::from(batch.labels[pixel]);
@@ -213,7 +213,8 @@ fn focal(batch: &reference::Batch<'_>) -> Vec<f64> {
 /// Of one channel: ∂/∂z of a function of the probability of the true label.
 fn of_sign(batch: &reference::Batch<'_>, slope: fn(f64, f64, f64) -> f64) -> Vec<f64> {
     let mut gradient = vec![0.0; batch.scores.len()];
-    let (pixels, number) = valid(batch);
+    let pixels = valid(batch);
+    let number = pixels.len() as f64;
     for pixel in pixels {
         let sign = if batch.labels[pixel] == 1 { 1.0 } else { -1.0 };
         let score = sign * batch.scores[pixel];
@@ -236,7 +237,7 @@ fn sigmoid_focal(batch: &reference::Batch<'_>) -> Vec<f64> {
 fn through_softmax(batch: &reference::Batch<'_>, of_probability: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let mut gradient = vec![0.0; batch.scores.len()];
     let classes = batch.classes;
-    for pixel in valid(batch).0 {
+    for pixel in valid(batch) {
         let (hits, _) = softmax(batch.row(pixel));
         let slopes: Vec<f64> = (0..classes).map(|class| of_probability(pixel, class)).collect();
         for class in 0..classes {
@@ -251,7 +252,7 @@ fn through_softmax(batch: &reference::Batch<'_>, of_probability: impl Fn(usize, 
 fn dice(batch: &reference::Batch<'_>) -> Vec<f64> {
     let classes = batch.classes;
     let mut sums = vec![(0.0, 0.0); classes];
-    for pixel in valid(batch).0 {
+    for pixel in valid(batch) {
         for (class, hit) in softmax(batch.row(pixel)).0.into_iter().enumerate() {
             let truth = if batch.is_target(pixel, class) { 1.0 } else { 0.0 };
             sums[class].0 += hit * truth;
@@ -287,7 +288,7 @@ fn jaccard_slopes(errors: &[(f64, bool)]) -> Vec<f64> {
 
 /// Classes that are present, the whole batch at once.
 fn lovasz(batch: &reference::Batch<'_>) -> Vec<f64> {
-    let (classes, pixels) = (batch.classes, valid(batch).0.collect::<Vec<_>>());
+    let (classes, pixels) = (batch.classes, valid(batch));
     let probabilities: Vec<_> = pixels.iter().map(|&pixel| softmax(batch.row(pixel))).collect();
     let mut slopes = vec![0.0; batch.scores.len()];
     let present: Vec<usize> =
@@ -306,7 +307,7 @@ fn lovasz(batch: &reference::Batch<'_>) -> Vec<f64> {
 }
 
 fn lovasz_hinge(batch: &reference::Batch<'_>) -> Vec<f64> {
-    let pixels: Vec<usize> = valid(batch).0.collect();
+    let pixels = valid(batch);
     let sign = |pixel: usize| if batch.labels[pixel] == 1 { 1.0 } else { -1.0 };
     let errors: Vec<_> =
         pixels.iter().map(|&pixel| (1.0 - sign(pixel) * batch.scores[pixel], batch.labels[pixel] == 1)).collect();
