@@ -1,7 +1,5 @@
 //! What becomes of each kind of bad or empty input: a table.
 
-use crate::conformance::catalogue::{self, BadVisitor};
-use crate::patterns::{Random, Scores, random_labels};
 use scarce::metrics::Confusion;
 use scarce::sample::{All, Hardest, Stride, segmentation_aware};
 use scarce::{
@@ -9,6 +7,8 @@ use scarce::{
     LovaszHinge, LovaszHingeHistogram, LovaszHistogram, Memory, Ohem, Overlap, Parameter, PixelContrast, Planes,
     Quantized, QuantizedMut, SemanticEncoding, SigmoidFocal, Sum, Tiled, Tiles, Within, lovasz_grad,
 };
+use scarce_kit::conformance::catalogue::{self, BadVisitor};
+use scarce_kit::patterns::{Random, Scores, random_labels};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
 

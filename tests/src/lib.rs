@@ -1,12 +1,8 @@
-//! What scarce is measured against.
+//! What is said of scarce in figures: the peers' vectors, bit pins, tables of memory and of bad input.
 
 pub mod bad_input;
-pub mod conformance;
-pub mod fuzz;
 pub mod memory_table;
-pub mod patterns;
-pub mod reference;
-pub mod tolerance;
+pub mod pins;
 pub mod vectors;
 
 /// The README's code, so that it is compiled as a doctest.

@@ -7,10 +7,10 @@ use scarce::{
     Batch, Embeddings, ExpTable, Fast, Focal, Labels, Loss, Memory, Overlap, PixelContrast, Planes, PlanesMut,
     Quantized, QuantizedMut, Rounding, SemanticEncoding, Tiled, Tiles, Within, scratch_len, weights,
 };
-use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
-use scarce_tests::conformance::contract::to_planes;
-use scarce_tests::conformance::samples::Sample;
-use scarce_tests::patterns::{Random, Scores, random_labels};
+use scarce_kit::conformance::catalogue::{self, Entry, Visitor};
+use scarce_kit::conformance::contract::to_planes;
+use scarce_kit::conformance::samples::Sample;
+use scarce_kit::patterns::{Random, Scores, random_labels};
 use std::hint::black_box;
 
 struct Counter<const C: usize> {

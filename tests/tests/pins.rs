@@ -1,6 +1,6 @@
 //! The bits that the release build gave are the bits that this build gives.
 
-use scarce_tests::conformance::pins::pins;
+use scarce_tests::pins::pins;
 use std::path::Path;
 
 #[test]

@@ -1,7 +1,7 @@
 //! The f64 reference against published implementations, which ties it, and what is measured against it, to the outside.
 
 use anyhow::Result;
-use scarce_tests::reference::{self, Batch, Loss as _, central_difference};
+use scarce_kit::reference::{self, Batch, Loss as _, central_difference};
 use scarce_tests::vectors::json::{Case, File, Number, Outcome, read};
 use scarce_tests::vectors::judge::{Subject, distrust};
 use scarce_tests::vectors::peers::{Offer, offer, takes_pixels};

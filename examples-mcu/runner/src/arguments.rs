@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::faults::flip_bits;
 use crate::qemu::{EEPROM_LEN, ERASED, Firmware, Options};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -42,8 +43,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
     pub(crate) spoil: u64,
 
-    /// Which bytes to spoil, and how
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "spoil")]
+    /// Flip so many bits of what the EEPROM holds first, as if it were worn or hit by radiation
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "eeprom")]
+    pub(crate) spoil_eeprom: u32,
+
+    /// Which bytes or bits to spoil, and how
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
 
     /// Cut the power after so many seconds, whatever the firmware does
@@ -61,6 +66,11 @@ impl Arguments {
         let eeprom = match &self.eeprom {
             Some(file) if firmware.has_peripherals() => {
                 prepare_eeprom(file, self.fresh).with_context(|| file.display().to_string())?;
+                if self.spoil_eeprom > 0 {
+                    let mut content = fs::read(file)?;
+                    flip_bits(&mut content, self.spoil_eeprom, self.seed).with_context(|| file.display().to_string())?;
+                    fs::write(file, content)?;
+                }
                 Some(file.clone())
             }
             Some(_) => anyhow::bail!("{} has no EEPROM", firmware.machine()),

@@ -1,5 +1,7 @@
-//! A serial line that spoils what it carries.
+//! A serial line that spoils what it carries, and a memory that spoils what it holds.
 
+use crate::qemu::ERASED;
+use anyhow::{Result, ensure};
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
 use std::io::{self, Read, Write};
@@ -55,9 +57,37 @@ impl<L: Write> Write for Faulty<L> {
     }
 }
 
+/// Flips so many bits, one a byte, of the bytes that are not erased: at random but the same ones for the same seed.
+pub(crate) fn flip_bits(content: &mut [u8], bits: u32, seed: u64) -> Result<()> {
+    let mut random = Pcg32::seed_from_u64(seed);
+    let mut held: Vec<&mut u8> = content.iter_mut().filter(|byte| **byte != ERASED).collect();
+    ensure!(held.len() >= bits as usize, "{} bytes are held, too few to flip {bits} bits", held.len());
+    for _ in 0..bits {
+        let byte = held.swap_remove(random.next_u32() as usize % held.len());
+        *byte ^= 1 << (random.next_u32() % 8);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_bits_of_what_is_held_are_flipped_and_the_same_ones_for_a_seed() {
+        let held = [[0x5a; 100].as_slice(), &[ERASED; 900]].concat();
+        let flipped = |bits, seed| {
+            let mut content = held.clone();
+            flip_bits(&mut content, bits, seed).map(|()| content)
+        };
+        let seven = flipped(7, 1).expect("100 bytes are held");
+        let differing: u32 = seven.iter().zip(&held).map(|(new, old)| (new ^ old).count_ones()).sum();
+        assert_eq!(differing, 7);
+        assert!(seven[100..].iter().all(|&byte| byte == ERASED));
+        assert_eq!(seven, flipped(7, 1).expect("100 bytes are held"));
+        assert_ne!(seven, flipped(7, 2).expect("100 bytes are held"));
+        assert!(flipped(101, 1).is_err());
+    }
 
     fn sent(one_in: u64, seed: u64) -> (Vec<u8>, u64) {
         let mut link = Faulty::new(Vec::new(), one_in, seed);

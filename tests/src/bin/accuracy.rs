@@ -5,8 +5,8 @@ use scarce::{
     Batch, BinaryCrossEntropy, CrossEntropy, Fast, Fixed, Focal, Labels, Libm, Loss, Lovasz, LovaszHinge, Math, Micro,
     Overlap, SigmoidFocal,
 };
-use scarce_tests::patterns::Random;
-use scarce_tests::reference::{self, Activation, Index, Surrogate, central_difference};
+use scarce_kit::patterns::Random;
+use scarce_kit::reference::{self, Activation, Index, Surrogate, central_difference};
 use std::thread;
 
 fn main() {

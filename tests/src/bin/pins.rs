@@ -1,5 +1,5 @@
 //! Prints the bits of every loss on fixed data: `tests/expected/pins.txt` is this program's output.
 
 fn main() {
-    print!("{}", scarce_tests::conformance::pins::pins());
+    print!("{}", scarce_tests::pins::pins());
 }

@@ -1,8 +1,8 @@
 //! How far numbers of the library are from a peer's.
 
 use super::json::{Number, Outcome, floats};
-use crate::tolerance::Tolerance;
 use anyhow::{Context as _, Result, bail, ensure};
+use scarce_kit::tolerance::Tolerance;
 
 /// How far the library is from the peer, each error in the unit of its bound.
 #[derive(Clone, Copy, Debug, Default)]

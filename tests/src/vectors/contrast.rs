@@ -5,10 +5,10 @@ use super::dispatch::for_dimensions;
 use super::json::{Case, Outcome, floats};
 use super::judge::{Verdict, not_compiled};
 use super::params::{Params, Refusal};
-use crate::tolerance::{Family, tolerance};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use scarce::sample::{All, Draw, segmentation_aware};
 use scarce::{Embeddings, Labels, PixelContrast, Within};
+use scarce_kit::tolerance::{Family, tolerance};
 
 /// What is left of a gradient that is 0 in the peers' binary64: the exponentials of one class cancel, here they never meet.
 const PEERS_ROUNDING: f64 = 1e-15;

@@ -5,9 +5,9 @@ use super::dispatch::for_channels;
 use super::json::{Case, Number, Outcome, floats};
 use super::judge::{Verdict, not_compiled};
 use super::params::{Params, Refusal};
-use crate::tolerance::{Family, tolerance};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use scarce::{Batch, CrossEntropy, Labels, Loss as _, SemanticEncoding};
+use scarce_kit::tolerance::{Family, tolerance};
 
 /// A label that no class has: the peers drop what lies outside of their histograms.
 const IGNORED: u8 = u8::MAX;

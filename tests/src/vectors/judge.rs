@@ -6,9 +6,9 @@ use super::json::{Case, Outcome};
 use super::library::{Failure, Task, evaluate};
 use super::peers::{Kind, Offer, kind, offer};
 use super::{contrast, encoding};
-use crate::reference::Batch;
-use crate::tolerance::tolerance;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use scarce_kit::reference::Batch;
+use scarce_kit::tolerance::tolerance;
 
 /// A result, and what it is a result of.
 pub struct Subject<'a> {

@@ -2,9 +2,9 @@
 
 use super::dispatch::for_channels;
 use super::options::Options;
-use crate::reference::{self, Activation, Mining, Rule};
 use scarce::{Absent, Batch, BinaryCrossEntropy, Classes, CrossEntropy, Error, Focal, Form, Labels, Loss, Lovasz};
 use scarce::{LovaszHinge, MinKept, Ohem, Overlap, PixelLoss, Reduction, SigmoidFocal, VolumeWeights, scratch_len};
+use scarce_kit::reference::{self, Activation, Mining, Rule};
 
 /// Data for a loss.
 #[derive(Clone, Copy)]

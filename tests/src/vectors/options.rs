@@ -1,7 +1,7 @@
 //! A loss of this project as data: what a peer's parameters are translated to.
 
-use crate::reference::{self, Activation, Batch, Mining};
-use crate::tolerance::Family;
+use scarce_kit::reference::{self, Activation, Batch, Mining};
+use scarce_kit::tolerance::Family;
 
 /// A configured loss. The library's loss and its f64 reference are both made from it.
 pub enum Options {

@@ -13,7 +13,7 @@ use super::input::Input;
 use super::json::Outcome;
 use super::options::Options;
 use super::params::{Params, Refusal};
-use crate::reference::Reduction;
+use scarce_kit::reference::Reduction;
 
 /// A peer's result in the terms of this project.
 pub struct Offer {

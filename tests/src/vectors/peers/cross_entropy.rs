@@ -1,9 +1,9 @@
 //! Cross entropies.
 
 use super::{Data, Plan, divide_by, pixel_plan, reduction};
-use crate::reference::{BinaryCrossEntropy, CrossEntropy, Reduction, Rule};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
+use scarce_kit::reference::{BinaryCrossEntropy, CrossEntropy, Reduction, Rule};
 
 /// mmsegmentation's addend to a divisor.
 const MMSEG_EPSILON: f64 = f32::EPSILON as f64;

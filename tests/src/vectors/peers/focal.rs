@@ -1,9 +1,9 @@
 //! Focal losses.
 
 use super::{Data, Plan, divide_by, pixel_plan, reduction};
-use crate::reference::{Focal, Reduction, SigmoidFocal};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
+use scarce_kit::reference::{Focal, Reduction, SigmoidFocal};
 
 fn gamma(params: &mut Params) -> Result<f64, Refusal> {
     Ok(params.number("gamma")?.unwrap_or(2.0))

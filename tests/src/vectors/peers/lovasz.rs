@@ -1,9 +1,9 @@
 //! Lovász losses.
 
 use super::{Data, Plan};
-use crate::reference::{Activation, Classes, Lovasz, LovaszHinge, Surrogate};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
+use scarce_kit::reference::{Activation, Classes, Lovasz, LovaszHinge, Surrogate};
 
 fn activation(data: &Data<'_>) -> Activation {
     if data.input.on_probabilities { Activation::Probabilities } else { Activation::Softmax }

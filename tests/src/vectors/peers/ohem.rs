@@ -1,9 +1,9 @@
 //! Cross entropies of the hardest pixels.
 
 use super::{Data, Plan};
-use crate::reference::{CrossEntropy, Mining, PixelLoss, Reduction, Rule};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
+use scarce_kit::reference::{CrossEntropy, Mining, PixelLoss, Reduction, Rule};
 
 pub(super) fn paddleseg(data: &Data<'_>, params: &mut Params, _: &str) -> Result<Plan, Refusal> {
     let weights = params.numbers("weight", data.classes())?;

@@ -1,9 +1,9 @@
 //! Dice and its relatives.
 
 use super::{Data, Plan};
-use crate::reference::{Absent, Activation, Form, Index, Overlap, VolumeWeights};
 use crate::vectors::options::Options;
 use crate::vectors::params::{Params, Refusal};
+use scarce_kit::reference::{Absent, Activation, Form, Index, Overlap, VolumeWeights};
 
 /// Half the distance of f32 numbers below 1: what is smaller cannot be seen in a loss of order 1.
 const NEGLIGIBLE: f64 = f32::EPSILON as f64 / 4.0;

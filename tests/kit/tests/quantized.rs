@@ -5,8 +5,8 @@ use scarce::{
     Math, Ohem, Overlap, Parameter, PixelLoss, Quantized, QuantizedElement, QuantizedMut, Reduction, Rounding, Scores,
     ScoresMut, SigmoidFocal, Sum,
 };
-use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
-use scarce_tests::patterns::{IGNORED, Random, random_labels};
+use scarce_kit::conformance::catalogue::{self, Entry, Visitor};
+use scarce_kit::patterns::{IGNORED, Random, random_labels};
 
 /// Scores of 8 bits with labels.
 struct Data<const C: usize> {

@@ -286,7 +286,7 @@ impl<const C: usize> Visitor<C> for Tilings<C> {
 /// # Panics
 /// If there is none, or a file cannot be read.
 pub fn replay(name: &str, target: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("the corpus is committed")
         .map(|entry| entry.expect("a folder can be read").path())

@@ -1,10 +1,10 @@
 //! The bits of every loss on fixed data: they change only if somebody changes the numerics, on whatever machine and profile.
 
-use super::catalogue::{self, Entry, Visitor};
-use super::contract::{Bits, written};
-use super::samples::Sample;
-use crate::patterns::{Random, Scores, random_labels};
 use scarce::{Fast, Libm, Loss};
+use scarce_kit::conformance::catalogue::{self, Entry, Visitor};
+use scarce_kit::conformance::contract::{Bits, written};
+use scarce_kit::conformance::samples::Sample;
+use scarce_kit::patterns::{Random, Scores, random_labels};
 use std::fmt::Write as _;
 
 /// One line for each loss, functions, data and layout, sorted: the value's bits and a hash of all bits.

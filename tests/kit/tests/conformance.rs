@@ -4,13 +4,13 @@ use scarce::{
     Batch, Buffer, CrossEntropy, Error, Fast, Labels, Libm, Loss, Lovasz, Math, Micro, Overlap, Parameter, Planes,
 };
 use scarce::{Reduction, Scores as _, Sum, scratch_len, scratch_len_to_write};
-use scarce_tests::conformance::catalogue::{self, BadVisitor, Entry, Visitor};
-use scarce_tests::conformance::contract::{Bits, check, check_refusal, evaluate, to_planes};
-use scarce_tests::conformance::fake::BigScratch;
-use scarce_tests::conformance::oracle::{Comparison, compare_grad, compare_value};
-use scarce_tests::conformance::samples::{Sample, samples};
-use scarce_tests::fuzz::{self, replay};
-use scarce_tests::patterns::{Random, Scores, labels_of, random_labels};
+use scarce_kit::conformance::catalogue::{self, BadVisitor, Entry, Visitor};
+use scarce_kit::conformance::contract::{Bits, check, check_refusal, evaluate, to_planes};
+use scarce_kit::conformance::fake::BigScratch;
+use scarce_kit::conformance::oracle::{Comparison, compare_grad, compare_value};
+use scarce_kit::conformance::samples::{Sample, samples};
+use scarce_kit::fuzz::{self, replay};
+use scarce_kit::patterns::{Random, Scores, labels_of, random_labels};
 use std::any::type_name;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -124,7 +124,7 @@ impl<const C: usize> Visitor<C> for Names {
 /// A loss that is exported and that the catalogue does not hold would go unchecked.
 #[test]
 fn every_exported_loss_is_in_the_catalogue() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/src");
     let read = |path: &Path| fs::read_to_string(path).expect("the library's source is beside the tests");
     let losses: String = fs::read_dir(source.join("loss"))
         .expect("losses are in core/src/loss")

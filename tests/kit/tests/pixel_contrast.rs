@@ -4,8 +4,8 @@ use rand_core::Rng as _;
 use rand_pcg::Pcg32;
 use scarce::sample::{All, Draw, Hardest, Pairs, SemiHard, Stride};
 use scarce::{Buffer, Component, Contrast, Embeddings, Error, Labels, Memory, Parameter, PixelContrast, Within};
-use scarce_tests::reference;
-use scarce_tests::tolerance::{Family, tolerance};
+use scarce_kit::reference;
+use scarce_kit::tolerance::{Family, tolerance};
 
 const IGNORED: u8 = 255;
 

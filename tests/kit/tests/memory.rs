@@ -4,7 +4,7 @@ use rand_core::Rng as _;
 use rand_pcg::Pcg32;
 use scarce::sample::All;
 use scarce::{Component, Embeddings, Error, Labels, Memory, PixelContrast};
-use scarce_tests::reference::{self, Anchors, Contrast};
+use scarce_kit::reference::{self, Anchors, Contrast};
 
 const CLASSES: usize = 4;
 const SLOTS: usize = 5;

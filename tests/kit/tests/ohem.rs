@@ -5,8 +5,8 @@ use rand_pcg::Pcg32;
 use scarce::{
     Batch, BinaryCrossEntropy, Buffer, CrossEntropy, Error, Labels, Loss, MinKept, Ohem, PixelLoss, scratch_len,
 };
-use scarce_tests::reference::{self, Mining, Reduction, Rule};
-use scarce_tests::tolerance::{Family, tolerance};
+use scarce_kit::reference::{self, Mining, Reduction, Rule};
+use scarce_kit::tolerance::{Family, tolerance};
 
 const IGNORED: u8 = 255;
 const WEIGHTS: [f32; 3] = [0.25, 1.0, 3.5];

@@ -1,8 +1,8 @@
 //! Lovász by histogram: the proven bounds, what is exact, and the gradient by its definition.
 
 use scarce::{Batch, Classes, Labels, Loss, LovaszHingeHistogram, LovaszHistogram, scratch_len};
-use scarce_tests::patterns::Random;
-use scarce_tests::reference::{self, Activation};
+use scarce_kit::patterns::Random;
+use scarce_kit::reference::{self, Activation};
 
 /// What rounding in f32 may add to a bound that is proven in exact arithmetic.
 const ROUNDING: f64 = 2e-6;

@@ -2,12 +2,12 @@
 
 use scarce::{Batch, CrossEntropy, Error, Fast, Labels, Loss, LovaszHistogram, MinKept, Ohem, Overlap, Parameter};
 use scarce::{Buffer, QuantizedMut, Sum, Tiled, Tiles};
-use scarce_tests::conformance::catalogue::{self, Entry, Visitor};
-use scarce_tests::conformance::contract::{Bits, written};
-use scarce_tests::conformance::samples::Sample;
-use scarce_tests::conformance::tiling::{self, Sink, Tiling};
-use scarce_tests::fuzz::{self, replay};
-use scarce_tests::patterns::{LabelMap, Random, Scores, random_labels};
+use scarce_kit::conformance::catalogue::{self, Entry, Visitor};
+use scarce_kit::conformance::contract::{Bits, written};
+use scarce_kit::conformance::samples::Sample;
+use scarce_kit::conformance::tiling::{self, Sink, Tiling};
+use scarce_kit::fuzz::{self, replay};
+use scarce_kit::patterns::{LabelMap, Random, Scores, random_labels};
 
 /// How far another order of sums may carry a value, relative to it or to 1, and an element of the gradient, relative to the
 /// largest: a few roundings. 2.3e-7 and 4.9e-7 were seen.

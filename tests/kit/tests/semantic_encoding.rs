@@ -3,8 +3,8 @@
 use rand_core::Rng as _;
 use rand_pcg::Pcg32;
 use scarce::{Buffer, Error, Labels, Micro, Parameter, SemanticEncoding};
-use scarce_tests::reference;
-use scarce_tests::tolerance::{Family, tolerance};
+use scarce_kit::reference;
+use scarce_kit::tolerance::{Family, tolerance};
 
 const IGNORED: u8 = 255;
 

@@ -9,6 +9,5 @@ pub mod contract;
 mod erased;
 pub mod fake;
 pub mod oracle;
-pub mod pins;
 pub mod samples;
 pub mod tiling;

@@ -155,7 +155,7 @@ proptest! {
     #[test]
     fn the_order_of_pixels_does_not_matter(data in logits::<3>(), seed in any::<u64>()) {
         let mut order: Vec<usize> = (0..data.rows.len()).collect();
-        let mut random = scarce_tests::patterns::Random::new(seed);
+        let mut random = scarce_kit::patterns::Random::new(seed);
         for last in (1..order.len()).rev() {
             order.swap(last, random.below(last + 1));
         }
@@ -348,7 +348,7 @@ proptest! {
     fn lovasz_lies_above_its_tangents(
         from in data::<2>((0_u8..9).prop_map(|eighths| f32::from(eighths) / 8.0), 40), seed in any::<u64>(),
     ) {
-        let mut random = scarce_tests::patterns::Random::new(seed);
+        let mut random = scarce_kit::patterns::Random::new(seed);
         let to = Data { rows: from.rows.iter().map(|_| [random.unit(), random.unit()]).collect(), ..from.clone() };
         let lovasz = Lovasz::new().on_probabilities();
         let ((value, grad), other) = (from.run(&lovasz, 1), to.value(&lovasz));

@@ -484,7 +484,7 @@ fn torch_sort_of_ties_is_unstable() {
 #[test]
 fn berman_increments_cancel() {
     const PIXELS: usize = 262_144;
-    let mut random = scarce_tests::patterns::Random::new(4);
+    let mut random = scarce_kit::patterns::Random::new(4);
     let foreground: Vec<bool> = (0..PIXELS).map(|_| random.below(20) == 0).collect();
     let total = foreground.iter().filter(|&&foreground| foreground).count() as f64;
     let mut increments = vec![0.0; PIXELS];
