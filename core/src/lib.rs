@@ -55,11 +55,13 @@ mod loss;
 mod math;
 mod memory;
 pub mod metrics;
+pub mod migration;
 mod quantized;
 mod quantized_mut;
 pub mod sample;
 mod scores;
 mod tiled;
+pub mod tutorial;
 pub mod weights;
 
 pub use activation::{Activation, Probabilities, Sigmoid, Softmax};

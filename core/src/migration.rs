@@ -1,0 +1,1 @@
+//! From other libraries to this one.
