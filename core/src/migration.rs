@@ -2,8 +2,8 @@
 //!
 //! `z` are logits, `p` probabilities, `y` labels, `t` targets of 0 and 1, `w` a weight of each class; the other names stand
 //! for numbers. The last column is the name under which the repository's `tests/vectors` holds what that function computed.
-//! A test holds the rows to it: what stands under *here* is compiled and run on every result of that function with these
-//! parameters, and must give its value (`cargo test -p scarce-tests --test migration`); gradients are compared by `cargo
+//! A test holds the rows to it: what stands under *here* is compiled and run on results of that function with these
+//! parameters, and must give its values (`cargo test -p scarce-tests --test migration`); gradients are compared by `cargo
 //! run -p scarce-tests --bin vectors -- tests/vectors`.
 //!
 //! ```

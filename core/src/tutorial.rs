@@ -33,7 +33,10 @@
 //!     bias: [f32; CLASSES],
 //! }
 //! const TRAINED: Head = Head {
-//!     weights: [[-1.9486000537872314, 1.4062999486923218, 0.3120999932289124], [0.5127000212669373, -0.7717999815940857, 0.3052000105381012]],
+//!     weights: [
+//!         [-1.9486000537872314, 1.4062999486923218, 0.3120999932289124],
+//!         [0.5127000212669373, -0.7717999815940857, 0.3052000105381012],
+//!     ],
 //!     bias: [1.25, -0.4375, -1.5],
 //! };
 //! # assert_eq!(TRAINED.weights[0][0], -1.9486);
@@ -52,7 +55,10 @@
 //! #     bias: [f32; CLASSES],
 //! # }
 //! # const TRAINED: Head = Head {
-//! #     weights: [[-1.9486000537872314, 1.4062999486923218, 0.3120999932289124], [0.5127000212669373, -0.7717999815940857, 0.3052000105381012]],
+//! #     weights: [
+//! #         [-1.9486000537872314, 1.4062999486923218, 0.3120999932289124],
+//! #         [0.5127000212669373, -0.7717999815940857, 0.3052000105381012],
+//! #     ],
 //! #     bias: [1.25, -0.4375, -1.5],
 //! # };
 //! impl Head {
@@ -77,7 +83,7 @@
 //!
 //! # 3. A loss, and its scratch
 //!
-//! Cross entropy alone may miss a rare class; with a loss on the overlap beside it, it does not
+//! Cross entropy alone may miss a rare class; with a loss on the overlap beside it, it did not with any seed
 //! ([`CrossEntropy`](crate::CrossEntropy#when-to-use-it), [`Sum`](crate::Sum#when-to-use-it)). [`Lovasz`](crate::Lovasz)
 //! would take 8 bytes of scratch a pixel; in 64 bins its scratch does not grow with the image. The type says it all, so the
 //! compiler adds it up, and refuses what does not fit:
@@ -95,12 +101,13 @@
 //! # assert_eq!(WORDS, 2 * 64 * CLASSES);
 //! ```
 //!
-//! A loss of your own library has a row in [`migration`](crate::migration).
+//! A loss that the network was trained with in another library has a row in [`migration`](crate::migration).
 //!
 //! # 4. The gradient
 //!
-//! [`Batch::new`](crate::Batch::new) checks everything there is to check: lengths, labels, NaN. From there on nothing can
-//! fail but the scratch, which has the right length by its type. Nothing is allocated, nothing panics.
+//! [`Batch::new`](crate::Batch::new) checks the data: lengths, labels, NaN. After it only a bad parameter is refused, or a
+//! buffer of the wrong length; the parameters are constants here, and the lengths types. Nothing is allocated, nothing
+//! panics.
 //!
 //! ```
 //! # const FEATURES: usize = 2; // a pixel; what the frozen layers give
@@ -110,7 +117,10 @@
 //! #     bias: [f32; CLASSES],
 //! # }
 //! # const TRAINED: Head = Head {
-//! #     weights: [[-1.9486000537872314, 1.4062999486923218, 0.3120999932289124], [0.5127000212669373, -0.7717999815940857, 0.3052000105381012]],
+//! #     weights: [
+//! #         [-1.9486000537872314, 1.4062999486923218, 0.3120999932289124],
+//! #         [0.5127000212669373, -0.7717999815940857, 0.3052000105381012],
+//! #     ],
 //! #     bias: [1.25, -0.4375, -1.5],
 //! # };
 //! # impl Head {
@@ -174,7 +184,10 @@
 //! #     bias: [f32; CLASSES],
 //! # }
 //! # const TRAINED: Head = Head {
-//! #     weights: [[-1.9486000537872314, 1.4062999486923218, 0.3120999932289124], [0.5127000212669373, -0.7717999815940857, 0.3052000105381012]],
+//! #     weights: [
+//! #         [-1.9486000537872314, 1.4062999486923218, 0.3120999932289124],
+//! #         [0.5127000212669373, -0.7717999815940857, 0.3052000105381012],
+//! #     ],
 //! #     bias: [1.25, -0.4375, -1.5],
 //! # };
 //! impl Head {
@@ -201,7 +214,8 @@
 //!
 //! A confusion matrix says what was learnt, class by class; on a device, of frames that were kept from learning. And one
 //! number says that the device does what the host did: the losses have the same bits on every target, and so has the code
-//! above, which only adds and multiplies. Run the same frames through both, and compare a hash of the weights.
+//! above, which only adds and multiplies. Run the same frames through both, and compare a hash of the weights. (This very
+//! program gives this very number on a Cortex-M4F, too.)
 //!
 //! ```
 //! # const FEATURES: usize = 2; // a pixel; what the frozen layers give
@@ -211,7 +225,10 @@
 //! #     bias: [f32; CLASSES],
 //! # }
 //! # const TRAINED: Head = Head {
-//! #     weights: [[-1.9486000537872314, 1.4062999486923218, 0.3120999932289124], [0.5127000212669373, -0.7717999815940857, 0.3052000105381012]],
+//! #     weights: [
+//! #         [-1.9486000537872314, 1.4062999486923218, 0.3120999932289124],
+//! #         [0.5127000212669373, -0.7717999815940857, 0.3052000105381012],
+//! #     ],
 //! #     bias: [1.25, -0.4375, -1.5],
 //! # };
 //! # impl Head {

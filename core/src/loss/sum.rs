@@ -38,7 +38,7 @@ use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch, Tiled};
 ///
 /// * A weight may be negative, or 0: a term of weight 0 is still computed.
 /// * A term that is a mean over pixels and one that is a mean over classes differ in size; 1 and 1 is where to begin.
-/// * In f32 the order of the terms is part of the bits.
+/// * Three terms nest in two ways, which may differ in the last bit.
 ///
 /// # Other libraries
 ///
