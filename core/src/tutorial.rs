@@ -214,8 +214,7 @@
 //!
 //! A confusion matrix says what was learnt, class by class; on a device, of frames that were kept from learning. And one
 //! number says that the device does what the host did: the losses have the same bits on every target, and so has the code
-//! above, which only adds and multiplies. Run the same frames through both, and compare a hash of the weights. (This very
-//! program gives this very number on a Cortex-M4F, too.)
+//! above, which only adds and multiplies. Run the same frames through both, and compare a hash of the weights.
 //!
 //! ```
 //! # const FEATURES: usize = 2; // a pixel; what the frozen layers give

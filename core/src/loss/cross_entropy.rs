@@ -420,8 +420,8 @@ pub(crate) fn target_cross_entropy_of_block<M: Math, const C: usize>(
 /// Binary cross entropy with logits: one logit a pixel, or one class against all others in each channel.
 ///
 /// ```text
-/// ℓ = v [−a t ln σ(z) − (1 − t) ln σ(−z)]          a pixel's is the sum over its channels
-/// L = Σ ℓ / (C Σ v)                                or another Reduction
+/// ℓ_ic = v [−a t ln σ(z_ic) − (1 − t) ln σ(−z_ic)]          a pixel's loss is the sum over its channels
+/// L    = Σ_ic ℓ_ic / Σ_ic v                                 or another Reduction
 /// ```
 ///
 /// t is 1 where the label is the channel's class, else 0; with one channel, where the label is 1. a is the
@@ -432,13 +432,13 @@ pub(crate) fn target_cross_entropy_of_block<M: Math, const C: usize>(
 /// # Gradient
 ///
 /// ```text
-/// ∂ℓ/∂z = v [a t (σ(z) − 1) + (1 − t) σ(z)]
+/// ∂ℓ_ic/∂z_ic = v [a t (σ(z_ic) − 1) + (1 − t) σ(z_ic)]
 /// ```
 ///
 /// # Shapes
 ///
 /// Logits and gradient `[f32; C]` a pixel, any C ≥ 1. No scratch. [`Reduction::Mean`] divides by the sum over pixels and
-/// channels of v, which is PyTorch's mean over elements.
+/// channels of v: without class weights PyTorch's mean over elements.
 ///
 /// # When to use it
 ///
