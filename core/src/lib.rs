@@ -15,6 +15,9 @@
 //! * [`weights`] makes class weights from counts; [`metrics`] measures what was learnt.
 //! * [`Math`] is the elementary functions, a type parameter of each loss.
 //!
+//! To begin: [`tutorial`], six steps from a head trained in PyTorch to fine-tuning on a device. From another library:
+//! [`migration`], a row for each of its functions.
+//!
 //! ```
 //! use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Sum};
 //!
@@ -40,6 +43,11 @@
 //! * `micromath`: adds the type `Micro`, smaller and less accurate elementary functions.
 //! * `rand_core`: adds `sample::Random`, which draws from the caller's generator.
 //! * `defmt`: derives `defmt::Format` for configurations and errors. Logs nothing.
+//!
+//! # Versions
+//!
+//! A minor release may raise the Rust version and change scratch sizes, the size of [`Tiles`], speed, flash and stack. Bits are
+//! covered by the changelog: each release ends with a line "Numerics:" that says whether they are those of the release before.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -55,11 +63,13 @@ mod loss;
 mod math;
 mod memory;
 pub mod metrics;
+pub mod migration;
 mod quantized;
 mod quantized_mut;
 pub mod sample;
 mod scores;
 mod tiled;
+pub mod tutorial;
 pub mod weights;
 
 pub use activation::{Activation, Probabilities, Sigmoid, Softmax};
@@ -88,3 +98,8 @@ pub use quantized::{ExpTable, Quantized, Table};
 pub use quantized_mut::{QuantizedElement, QuantizedMut, Rounding};
 pub use scores::{Planes, PlanesMut, Scores, ScoresMut};
 pub use tiled::{Tiled, Tiles};
+
+/// The manifest's README, whose code is to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -129,6 +129,7 @@ impl<const C: usize> Confusion<C> {
     }
 
     /// The mean IoU over the classes that are there or predicted; `None` without any.
+    #[doc(alias = "mIoU")]
     #[must_use]
     pub fn mean_iou(&self) -> Option<f32> {
         let ious = || (0..C).filter_map(|class| self.iou(class));

@@ -11,6 +11,7 @@ use crate::math::{Libm, Math};
 /// ```
 /// assert_eq!(scarce::weights::inverse_frequency([300, 100]), [0.666_666_7, 2.0]);
 /// ```
+#[doc(alias = "balanced")]
 #[must_use]
 pub fn inverse_frequency<const C: usize>(counts: [u32; C]) -> [f32; C] {
     from_inverse_shares(counts, |inverse| inverse / C as f32)
@@ -52,6 +53,7 @@ pub fn enet<const C: usize>(counts: [u32; C]) -> [f32; C] {
 ///
 /// On pixel counts a β of 0.999 gives every class the same weight; pass 1 − 1/n for n of the size of your rare class.
 /// A β outside `0..1`, or NaN, counts as the nearest bound, NaN as 0: all weights 1.
+#[doc(alias = "class-balanced loss")]
 #[must_use]
 pub fn effective_number<const C: usize>(counts: [u32; C], beta: f32) -> [f32; C] {
     // The largest float below 1.
@@ -92,6 +94,7 @@ pub fn normalize_mean<const C: usize>(weights: [f32; C]) -> [f32; C] {
 
 /// Addends τ ln f_c of the logits, for [`CrossEntropy::with_logit_adjustment`](crate::CrossEntropy::with_logit_adjustment):
 /// the logit-adjusted loss of Menon et al. 2021. τ = 1 is usual. A class without a pixel counts as having one.
+#[doc(alias = "balanced softmax")]
 #[must_use]
 pub fn logit_adjustment<const C: usize>(counts: [u32; C], tau: f32) -> [f32; C] {
     let total = total(counts).max(1.0);

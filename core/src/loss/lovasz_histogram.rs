@@ -18,37 +18,60 @@ use core::ops::Range;
 /// ```text
 /// ẽ = round(e (BINS − 1)) / (BINS − 1)              each error e rounded to its bin; then, class by class,
 /// L = Σ ẽ g                                         the Lovász extension of ẽ, exactly
-/// ∂L/∂p_ic = −g where y_i = c, else g               g: the mean increment of the pixels of the bin of e
 /// ```
 ///
 /// With h = 1/(BINS − 1), the width of a bin, and L* the exact loss of the same scores, for each class, and for their mean
 /// where no weight exceeds 1:
 ///
-/// * **|L − L\*| ≤ h/2.** The extension is monotone in each error, and grows by t if all errors do, since the increments are
-///   ≥ 0 and add up to 1. Every ẽ lies within h/2 of e, so L lies between the exact losses of all e − h/2 and all e + h/2.
+/// * **|L − L\*| ≤ h/2.** The extension is monotone in each error, and grows by t if all errors do, since the increments
+///   are ≥ 0 and add up to 1. Every ẽ lies within h/2 of e, so L lies between the exact losses of all e − h/2 and all e +
+///   h/2.
 /// * **0 ≤ L\* − Σ e g ≤ h**: the plane that the gradient belongs to touches the exact loss from below, nearly. The g are a
-///   mean of orders that sort ẽ, hence a point of the polytope over whose points Σ e g is at most L\*; and
-///   Σ e g ≥ Σ ẽ g − h/2 ≥ L\* − h.
+///   mean of orders that sort ẽ, hence a point of the polytope over whose points Σ e g is at most L\*; and Σ e g ≥ Σ ẽ g −
+///   h/2 ≥ L\* − h.
 /// * Errors that are multiples of h lose nothing: with 256 bins, multiples of 1/255.
 ///
-/// Pixels whose errors share a bin get the same increment, the mean of coming first and coming last; so neither loss nor
-/// gradient depends on the order of pixels or tiles, in any bit.
+/// # Gradient
 ///
-/// Trained with cross entropy on two sets of real images with three seeds, 256, 64 and 16 bins come to the rare class's IoU of
-/// the exact loss, within 0.002 in the mean over seeds. On the same logits their gradients are at most 0.5, 1.8 and 7.5 % from
-/// the exact one in the L1 norm when training begins, 0.3, 1.0 and 4.0 % when it ends (`cargo run --release -- bins` in the
-/// repository, which keeps its table as `tests/expected/bins.md`).
+/// ```text
+/// ∂L/∂p_ic = −g where y_i = c, else g               g: the mean increment of the pixels of the bin of e
+/// ```
 ///
-/// Classes, weights and reduction are those of [`Lovasz`](crate::Lovasz), but that all pixels of the largest bin share the
-/// gradient of an absent class; over the whole batch by default, and as
-/// [`Tiled`] over all tiles. [`of_class`](Self::of_class) gives the part of one class, in the memory of one class: the parts
-/// add up to the loss, as do their gradients.
+/// and through the activation as [`Lovasz`](crate::Lovasz#gradient)'s. Pixels whose errors share a bin get the same
+/// increment, the mean of coming first and coming last; so neither loss nor gradient depends on the order of pixels or
+/// tiles, in any bit.
 ///
-/// Shapes: scores and gradient `[f32; C]` a pixel; softmax C ≥ 2, sigmoid and probabilities any C ≥ 1. Scratch, or the size of
-/// [`Tiles`](crate::Tiles): 2 · `BINS` words a class, 2 KiB with 256 bins, and nothing a pixel. Each error is computed twice.
+/// # Shapes
 ///
-/// Source: the loss of Berman, Rannen Triki, Blaschko 2018, equations 8 and 11, at rounded errors; the bounds follow from
-/// its being the support function of a base polytope (Bach 2013, Learning with submodular functions, §3 and §4).
+/// Scores and gradient `[f32; C]` a pixel; softmax C ≥ 2, sigmoid and probabilities any C ≥ 1. Scratch, or the size of
+/// [`Tiles`](crate::Tiles): 2 · `BINS` words a class, 2 KiB with 256 bins, and nothing a pixel. Each error is computed
+/// twice. [`of_class`](Self::of_class) gives the part of one class, in the memory of one class: the parts add up to the
+/// loss, as do their gradients.
+///
+/// # When to use it
+///
+/// In place of [`Lovasz`](crate::Lovasz), wherever its scratch is too much or the image is never in memory as a whole.
+/// Trained with cross entropy on two sets of real images with three seeds, 256, 64 and 16 bins come to the rare class's IoU
+/// of the exact loss, within 0.002 in the mean over seeds. On the same logits their gradients are at most 0.5, 1.8 and 7.5
+/// % from the exact one in the L1 norm when training begins, 0.3, 1.0 and 4.0 % when it ends (`cargo run --release -- bins`
+/// in the repository, which keeps its table as `tests/expected/bins.md`).
+///
+/// # Pitfalls
+///
+/// Those of [`Lovasz`](crate::Lovasz#pitfalls): classes, weights and reduction are the same, but that all pixels of the
+/// largest bin share the gradient of an absent class. As [`Tiled`] it takes all tiles as one image, over the whole of which
+/// the classes are present or absent.
+///
+/// # Other libraries
+///
+/// None of those in [`migration`](crate::migration) has it. In place of their exact loss it keeps the bounds above.
+///
+/// # Source
+///
+/// The loss of Berman, Rannen Triki, Blaschko 2018, equations 8 and 11, at rounded errors; the bounds follow from its being
+/// the support function of a base polytope (Bach 2013, Learning with submodular functions, §3 and §4).
+///
+/// # Example
 ///
 /// ```
 /// use scarce::{Batch, Labels, Loss, Lovasz, LovaszHistogram, scratch_len};
@@ -62,9 +85,12 @@ use core::ops::Range;
 /// assert!((loss - exact).abs() <= 0.5 / 255.0);
 /// # Ok::<(), scarce::Error>(())
 /// ```
+#[doc(alias = "lovasz_softmax")]
+#[doc(alias = "LovaszLoss")]
 #[doc(alias = "binned")]
 #[doc(alias = "jaccard")]
 #[doc(alias = "iou")]
+#[doc(alias = "mIoU")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LovaszHistogram<const C: usize, const BINS: usize = 256, const PARTS: usize = C, A = Softmax, M = Fast> {
@@ -359,23 +385,47 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
 
 /// [`LovaszHinge`](crate::LovaszHinge) in memory that does not grow with the image: errors are counted in bins, not sorted.
 ///
-/// Errors have no largest value, so a bin is the wider, the larger its error: with m = `BINS`/8, 1 + e is rounded to m steps
-/// from each power of two to the next, up to 2⁸.
-///
 /// ```text
 /// e_i = 1 − s_i z_i,  s = 2 y − 1                   rounded to ẽ where e > 0; |ẽ − e| ≤ (1 + e) / 2m
 /// L   = Σ ẽ g                                       the Lovász extension of the positive ẽ, exactly
+/// ```
+///
+/// Errors have no largest value, so a bin is the wider, the larger its error: with m = `BINS`/8, 1 + e is rounded to m
+/// steps from each power of two to the next, up to 2⁸. With L* the exact loss of the same logits, **|L − L\*| ≤ (1 + L\*) /
+/// 2m** as long as no error exceeds 255: the extension is monotone and subadditive, and that of (1 + e)/2m is (1 + L\*)/2m.
+///
+/// # Gradient
+///
+/// ```text
 /// ∂L/∂z_i = −s_i g where e > 0, else 0              g: the mean increment of the pixels of the bin of e
 /// ```
 ///
-/// With L* the exact loss of the same logits, **|L − L\*| ≤ (1 + L\*) / 2m** as long as no error exceeds 255: the extension is
-/// monotone and subadditive, and that of (1 + e)/2m is (1 + L\*)/2m. Larger errors count as the largest bin.
 /// Neither loss nor gradient depends on the order of pixels or tiles, in any bit.
 ///
-/// Shapes: one logit a pixel, `[f32; 1]`; labels 0 and 1. Scratch, or the size of [`Tiles`](crate::Tiles): 2 · `BINS` words,
-/// 2 KiB with 256 bins. `BINS` is a power of two, at least 16.
+/// # Shapes
 ///
-/// Source: as [`LovaszHistogram`] and [`LovaszHinge`](crate::LovaszHinge).
+/// One logit a pixel, `[f32; 1]`; labels 0 and 1. Scratch, or the size of [`Tiles`](crate::Tiles): 2 · `BINS` words, 2 KiB
+/// with 256 bins. `BINS` is a power of two, at least 16.
+///
+/// # When to use it
+///
+/// In place of [`LovaszHinge`](crate::LovaszHinge), wherever its scratch is too much or the image is never in memory as a
+/// whole. The repository trains [`LovaszHistogram`], and not this one.
+///
+/// # Pitfalls
+///
+/// Those of [`LovaszHinge`](crate::LovaszHinge#pitfalls), but that without foreground all pixels of the largest bin share
+/// the gradient. Errors above 255 count as the largest bin: logits are better kept small.
+///
+/// # Other libraries
+///
+/// None of those in [`migration`](crate::migration) has it. In place of their exact loss it keeps the bound above.
+///
+/// # Source
+///
+/// As [`LovaszHistogram`] and [`LovaszHinge`](crate::LovaszHinge).
+///
+/// # Example
 ///
 /// ```
 /// use scarce::{Batch, Labels, Loss, LovaszHingeHistogram, scratch_len};
@@ -388,6 +438,10 @@ impl<const C: usize, const BINS: usize, const PARTS: usize, A: Activation, M: Ma
 /// assert_eq!(grad, [[-0.5], [0.0], [0.5]]);
 /// # Ok::<(), scarce::Error>(())
 /// ```
+#[doc(alias = "lovasz_hinge")]
+#[doc(alias = "binned")]
+#[doc(alias = "jaccard")]
+#[doc(alias = "iou")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LovaszHingeHistogram<const BINS: usize = 256> {

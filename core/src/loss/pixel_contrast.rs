@@ -149,29 +149,65 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 /// Λ_i  = ln Σ_{k ∈ N_i} exp(s_ik)
 /// ℓ_i  = mean over j ∈ P_i of softplus(Λ_i − s_ij) = mean of −ln (e^{s_ij} / (e^{s_ij} + Σ_k e^{s_ik}))
 /// L    = (τ/τ_b) · mean of ℓ_i over the anchors that have a positive
-/// ∂ℓ_i/∂s_ij = −σ(Λ_i − s_ij) / |P_i|              ∂ℓ_i/∂s_ik = e^{s_ik − Λ_i} · mean over j of σ(Λ_i − s_ij)
 /// ```
 ///
-/// In this form nothing can overflow and no ε is needed: the usual code takes the logarithm of a sum of underflowed
-/// exponentials and gives NaN for embeddings that are not normalised. Anchors without a positive are skipped (the usual code
-/// gives NaN for the whole batch); without a negative their loss is 0; one class, or no anchor: 0.
-///
-/// Embeddings are taken as they are, as the reference takes them from a head that normalises; [`normalizing`](Self::normalizing)
-/// divides by their length here, with the gradient through it: f = x/‖x‖, ∂L/∂x = (g − (g·f) f)/‖x‖.
+/// In this form nothing can overflow and no ε is needed. Anchors without a positive are skipped; without a negative their
+/// loss is 0; one class, or no anchor: 0. It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has
+/// the same verbs, and keeps the same contract.
 ///
 /// Which pixels are anchors is said by [`Embeddings`]; which pairs count by a sampler of [`sample`](crate::sample): `All`,
 /// `Hardest`, `SemiHard`; what the anchors are compared with by [`Within`] or a [`Memory`], whose entries are constants.
-/// A sampler's choice is not differentiated; one that draws by chance draws anew at each call.
 ///
-/// It takes embeddings in place of scores, so it is no [`Loss`](crate::Loss); it has the same verbs, and keeps the same
-/// contract. Cost grows with the square of the number M of anchors: where every pair of them counts, 2 M² D multiply-adds for
-/// value and gradient, ½ M² D and more, the more anchors there are of one class, for the value; with a sampler or a memory of
-/// as many slots 3 M² D and M² D. No matrix is held.
-/// Scratch: 256 words and 4 words an anchor (16 bytes); against a memory 256 words, 3 words a slot and 1 an anchor. With a
-/// sampler or a memory two embeddings of `D` components lie on the stack, else numbers for eight by eight pairs.
+/// # Gradient
 ///
-/// Source: Wang et al. 2021, equation 3 (one positive in each denominator); τ_b as in ContrastiveSeg's code, where it is
-/// 0.07 with τ = 0.1; it scales the loss and nothing else.
+/// ```text
+/// ∂ℓ_i/∂s_ij = −σ(Λ_i − s_ij) / |P_i|              ∂ℓ_i/∂s_ik = e^{s_ik − Λ_i} · mean over j of σ(Λ_i − s_ij)
+/// ```
+///
+/// and from there to both embeddings of a pair. With [`normalizing`](Self::normalizing), through the division by the
+/// length: f = x/‖x‖, ∂L/∂x = (g − (g·f) f)/‖x‖. A sampler's choice is not differentiated; one that draws by chance draws
+/// anew at each call.
+///
+/// # Shapes
+///
+/// Embeddings and gradient `[f32; D]` a pixel, of which some are anchors. Scratch: 256 words and 4 words an anchor (16
+/// bytes); against a memory 256 words, 3 words a slot and 1 an anchor. With a sampler or a memory two embeddings of `D`
+/// components lie on the stack, else numbers for eight by eight pairs. No matrix is held.
+///
+/// Cost grows with the square of the number M of anchors: where every pair of them counts, 2 M² D multiply-adds for value
+/// and gradient, ½ M² D and more, the more anchors there are of one class, for the value; with a sampler or a memory of as
+/// many slots 3 M² D and M² D.
+///
+/// # When to use it
+///
+/// Beside cross entropy, where that alone does not find the rare class: with each of three seeds it found beans that cross
+/// entropy alone missed with each (IoU 0.33 to 0.47 against 0.00 to 0.01), and came to 0.63 to 0.68 on precipitates of 1.7
+/// % of the pixels (0.60 to 0.63); on cracks it found 0.28 to 0.29 with every seed, and cross entropy 0.34, 0.00 and 0.33
+/// (`cargo run --release -- --seed 2 --seeds 3 --losses ce,ce+contrast`, with `--data examples-host/data/alloy` or
+/// `…/crack`, in the repository).
+///
+/// # Pitfalls
+///
+/// * **Embeddings are taken as they are**, as the reference takes them from a head that normalises. If yours does not,
+///   [`normalizing`](Self::normalizing).
+/// * **It begins near (τ/τ_b) ln(1 + number of negatives)**, and falls slowly: a value of several units is no fault.
+/// * The number of anchors is memory and time: [`sample::segmentation_aware`](crate::sample::segmentation_aware) limits it.
+/// * A class with one anchor has no positive within the batch, and counts as a negative of others only.
+///
+/// # Other libraries
+///
+/// ContrastiveSeg and PaddleSeg scale by τ_b = 0.07 with τ = 0.1: [`with_base_temperature`](Self::with_base_temperature),
+/// which scales the loss and nothing else; here it is not scaled unless asked. Their code gives NaN for embeddings that are
+/// not normalised, where all exponentials of a row underflow, and for the whole batch if one anchor has no positive;
+/// PaddleSeg's fails where no class has enough pixels. SupCon has all pairs in the denominator, this one positive and all
+/// negatives. What is in ContrastiveSeg's memory is not reproduced: its queues begin with random vectors, and take pixels
+/// of other classes. Row by row: [`migration`](crate::migration).
+///
+/// # Source
+///
+/// Wang et al. 2021, equation 3 (one positive in each denominator); τ_b as in ContrastiveSeg's code.
+///
+/// # Example
 ///
 /// ```
 /// use scarce::sample::{All, Hardest};
@@ -187,7 +223,11 @@ impl<const C: usize, const SLOTS: usize, const D: usize, E: Component> Contrast<
 /// assert!(contrast.value(&embeddings, Within, hardest, &mut scratch)? < all); // fewer negatives to tell apart
 /// # Ok::<(), scarce::Error>(())
 /// ```
+#[doc(alias = "PixelContrastLoss")]
+#[doc(alias = "PixelContrastCrossEntropyLoss")]
+#[doc(alias = "ContrastiveSeg")]
 #[doc(alias = "SupCon")]
+#[doc(alias = "supervised contrastive")]
 #[doc(alias = "InfoNCE")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -6,10 +6,51 @@ use crate::kernel::tile::{LANES, Lanes};
 use crate::tiled::Counted;
 use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch, Tiled};
 
-/// A weighted sum of two losses: L = a·A + b·B.
+/// A weighted sum of two losses: the everyday cross entropy + Dice.
 ///
-/// The everyday Dice + cross entropy. Both add to one gradient, and share one scratch, the larger of what they need. Sums
-/// nest. A weight may be negative, or 0.
+/// ```text
+/// L = a A + b B
+/// ```
+///
+/// Sums nest: `Sum((1.0, a), (1.0, Sum((0.5, b), (0.5, c))))`.
+///
+/// # Gradient
+///
+/// ```text
+/// ∂L/∂z = a ∂A/∂z + b ∂B/∂z
+/// ```
+///
+/// Both add to one gradient.
+///
+/// # Shapes
+///
+/// Those of its terms, which have the same number of channels. One scratch, the larger of what they need; tile by tile
+/// [`Tiles`](crate::Tiles) of both.
+///
+/// # When to use it
+///
+/// For nearly all training from scratch: a loss per pixel finds the way, a loss of regions keeps the rare class in sight.
+/// With each of three seeds cross entropy + Dice and cross entropy + Lovász found cracks of 2.3 % of the pixels (IoU 0.37
+/// to 0.38), which cross entropy and Dice alone missed with one seed each (`cargo run --release -- --seeds 3 --data
+/// examples-host/data/crack` in the repository).
+///
+/// # Pitfalls
+///
+/// * A weight may be negative, or 0: a term of weight 0 is still computed.
+/// * A term that is a mean over pixels and one that is a mean over classes differ in size; 1 and 1 is where to begin.
+/// * Three terms nest in two ways, which may differ in the last bit.
+///
+/// # Other libraries
+///
+/// nnU-Net's `DC_and_CE_loss`, MONAI's `DiceCELoss` and `DiceFocalLoss`, PaddleSeg's `MixedLoss` are such sums. In
+/// frameworks two losses hold two graphs; here two terms share gradient and scratch.
+///
+/// # Source
+///
+/// Isensee et al. 2021 (nnU-Net) for cross entropy + Dice; Berman, Rannen Triki, Blaschko 2018 for cross entropy before
+/// Lovász.
+///
+/// # Example
 ///
 /// ```
 /// use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Sum};
@@ -20,6 +61,10 @@ use crate::{Batch, Error, Loss, Parameter, Scores, ScoresMut, Scratch, Tiled};
 /// assert_eq!(both, cross_entropy.value(&batch, &mut [])? + 0.5 * dice.value(&batch, &mut [])?);
 /// # Ok::<(), scarce::Error>(())
 /// ```
+#[doc(alias = "DiceCELoss")]
+#[doc(alias = "DiceFocalLoss")]
+#[doc(alias = "MixedLoss")]
+#[doc(alias = "combo loss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sum<A, B>(pub (f32, A), pub (f32, B));
