@@ -75,7 +75,7 @@ pub enum Buffer {
     /// Where the loss is written.
     Loss = 10,
     /// One that this interface has no name for.
-    OtherBuffer = 11,
+    Other = 11,
 }
 
 /// A parameter that is checked; its domain.
@@ -117,7 +117,7 @@ pub enum Parameter {
     /// The scale of quantised numbers. No function here takes any.
     QuantizationScale = 16,
     /// One that this interface has no name for.
-    OtherParameter = 17,
+    Other = 17,
 }
 
 /// What was wrong, and where. What the status does not name is 0.
@@ -208,7 +208,7 @@ impl From<scarce::Buffer> for Buffer {
             scarce::Buffer::Grad => Self::Grad,
             scarce::Buffer::Scratch => Self::Scratch,
             scarce::Buffer::Anchors => Self::Anchors,
-            _ => Self::OtherBuffer,
+            _ => Self::Other,
         }
     }
 }
@@ -232,7 +232,7 @@ impl From<scarce::Parameter> for Parameter {
             scarce::Parameter::Pairs => Self::Pairs,
             scarce::Parameter::Scale => Self::Scale,
             scarce::Parameter::QuantizationScale => Self::QuantizationScale,
-            _ => Self::OtherParameter,
+            _ => Self::Other,
         }
     }
 }
