@@ -12,6 +12,7 @@ const MOST_DIMENSIONS: usize = 1024;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(planted_panic)"); // examples-mcu/c/run plants it
     let (Some(classes), Some(dimensions)) =
         (listed("SCARCE_CLASSES", "1 2 3 4", MOST_CLASSES), listed("SCARCE_DIMENSIONS", "8 16", MOST_DIMENSIONS))
     else {

@@ -37,6 +37,7 @@ void reset(void)
 
 static void fault(void) { leave(103); }
 
-__attribute__((section(".vector_table"), used)) static const void *const vectors[] = {
-    stack_top, (const void *)reset, (const void *)fault, (const void *)fault,
-};
+__attribute__((section(".vector_table"), used)) static const struct {
+    uint32_t *stack;
+    void (*handlers[3])(void);
+} vectors = {stack_top, {reset, fault, fault}};

@@ -8,3 +8,10 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     // SAFETY: the symbol does not exist, so a program that could call it does not link.
     unsafe { scarce_a_panic_is_reachable() }
 }
+
+/// Panics beyond the end: linking it must fail. `examples-mcu/c/run` plants it.
+#[cfg(planted_panic)]
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn scarce_planted_panic(place: usize) -> u8 {
+    b"panic"[place]
+}

@@ -14,7 +14,7 @@ const SOURCES: [&str; 11] = [
 ];
 
 /// Types, and what C calls them after `scarce_`.
-const STRUCTS: [(&str, &str); 14] = [
+const STRUCTS: [(&str, &str); 16] = [
     ("ErrorReport", "error"),
     ("Batch", "batch"),
     ("CrossEntropyOptions", "cross_entropy_options"),
@@ -29,9 +29,9 @@ const STRUCTS: [(&str, &str); 14] = [
     ("CrossEntropyOverlapOptions", "cross_entropy_overlap_options"),
     ("Presence", "presence"),
     ("SemanticEncodingOptions", "semantic_encoding_options"),
+    ("Embeddings", "embeddings"),
+    ("PixelContrastOptions", "pixel_contrast_options"),
 ];
-const MORE_STRUCTS: [(&str, &str); 2] =
-    [("Embeddings", "embeddings"), ("PixelContrastOptions", "pixel_contrast_options")];
 
 /// No function has one among its types, so that their size, which differs between compilers, does not matter.
 const ENUMERATIONS: [(&str, &str); 12] = [
@@ -51,7 +51,7 @@ const ENUMERATIONS: [(&str, &str); 12] = [
 
 fn header() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let types = ENUMERATIONS.iter().chain(&STRUCTS).chain(&MORE_STRUCTS);
+    let types = ENUMERATIONS.iter().chain(&STRUCTS);
     let names: HashMap<String, String> =
         types.clone().map(|(name, in_c)| (name.to_string(), format!("scarce_{in_c}"))).collect();
     let config = Config {
