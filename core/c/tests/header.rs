@@ -9,7 +9,16 @@ use std::{env, fs};
 
 /// In the order of the header.
 const SOURCES: [&str; 11] = [
-    "status", "batch", "reduction", "cross_entropy", "focal", "overlap", "lovasz", "ohem", "sum", "semantic_encoding",
+    "status",
+    "batch",
+    "reduction",
+    "cross_entropy",
+    "focal",
+    "overlap",
+    "lovasz",
+    "ohem",
+    "sum",
+    "semantic_encoding",
     "pixel_contrast",
 ];
 
