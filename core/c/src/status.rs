@@ -236,3 +236,76 @@ impl From<scarce::Parameter> for Parameter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn status(error: Error) -> i32 {
+        Failure::from(error).report().status
+    }
+
+    #[test]
+    fn each_error_of_the_library_has_a_status_of_its_own() {
+        let buffer = scarce::Buffer::Scratch;
+        let errors = [
+            (Error::Length { buffer, needed: 2, got: 1 }, Status::Length),
+            (Error::Label { pixel: 1, label: 2 }, Status::Label),
+            (Error::NonFinite { pixel: 1 }, Status::NonFinite),
+            (Error::Embedding { pixel: 1 }, Status::Embedding),
+            (Error::Anchor { anchor: 1 }, Status::Anchor),
+            (Error::Probability { pixel: 1 }, Status::Probability),
+            (Error::Images { images: 2, pixels: 3 }, Status::Images),
+            (Error::TooManyPixels, Status::TooManyPixels),
+            (Error::Settled, Status::Settled),
+            (Error::Unsettled, Status::Unsettled),
+            (Error::Parameter(scarce::Parameter::Gamma), Status::Parameter),
+        ];
+        for (error, expected) in errors {
+            assert_eq!(status(error), expected as i32, "{error:?}");
+        }
+        let statuses: BTreeSet<i32> = errors.iter().map(|(error, _)| status(*error)).collect();
+        assert_eq!(statuses, (1..=11).collect());
+    }
+
+    #[test]
+    fn each_parameter_has_a_name_of_its_own() {
+        use scarce::Parameter as P;
+        let parameters = [
+            P::Weight,
+            P::TermWeight,
+            P::PosWeight,
+            P::LabelSmoothing,
+            P::LogitAdjustment,
+            P::Divisor,
+            P::Gamma,
+            P::Alpha,
+            P::FalseWeight,
+            P::Smoothing,
+            P::Thresh,
+            P::MinKept,
+            P::Temperature,
+            P::Pairs,
+            P::Scale,
+            P::QuantizationScale,
+        ];
+        let names = parameters.map(|parameter| Failure::from(Error::Parameter(parameter)).report().parameter);
+        assert!(names.into_iter().eq(1..=16), "{names:?}");
+    }
+
+    #[test]
+    fn a_length_tells_of_its_buffer() {
+        let of = |buffer| Failure::from(Error::Length { buffer, needed: 2, got: 1 }).report();
+        for (buffer, name) in [
+            (scarce::Buffer::Labels, Buffer::Labels),
+            (scarce::Buffer::Grad, Buffer::Grad),
+            (scarce::Buffer::Scratch, Buffer::Scratch),
+            (scarce::Buffer::Anchors, Buffer::Anchors),
+            (scarce::Buffer::Output, Buffer::Other),
+        ] {
+            let expected = ErrorReport { status: 1, buffer: name as u32, needed: 2, got: 1, ..ErrorReport::default() };
+            assert_eq!(of(buffer), expected);
+        }
+    }
+}

@@ -40,6 +40,15 @@ fn planes(rows: &[f32], classes: usize) -> Vec<f32> {
     planes
 }
 
+/// The layouts that are built in.
+fn layouts() -> impl Iterator<Item = Layout> {
+    let built_in = |layout: &Layout| match layout {
+        Layout::Rows => cfg!(feature = "rows"),
+        Layout::Planes => cfg!(feature = "planes"),
+    };
+    [Layout::Rows, Layout::Planes].into_iter().filter(built_in)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Verb {
     Value,
@@ -93,7 +102,7 @@ fn same<const C: usize>(function: impl Fn(&Call) -> i32, expected: &impl Loss<C>
     let planes = planes(&rows, C);
     let classes = labels(if C == 1 { 2 } else { C as u8 });
     let view = Labels::new(&classes).ignoring(IGNORED);
-    for layout in [Layout::Rows, Layout::Planes] {
+    for layout in layouts() {
         let logits = if layout == Layout::Rows { &rows } else { &planes };
         let batch = Batch {
             logits: logits.as_ptr(),
@@ -186,9 +195,9 @@ fn null_and_default_options_are_the_library_s_defaults() {
         => Sum((1.0, CrossEntropy::<2>::new()), (1.0, Overlap::dice())));
 }
 
-const WEIGHTS: [f32; 2] = [0.5, 3.0];
-const OTHERS: [f32; 2] = [0.25, 0.75];
-const ONE: [f32; 1] = [0.25];
+static WEIGHTS: [f32; 2] = [0.5, 3.0];
+static OTHERS: [f32; 2] = [0.25, 0.75];
+static ONE: [f32; 1] = [0.25];
 
 #[test]
 fn every_reduction_is_the_library_s() {
@@ -441,6 +450,15 @@ fn good(logits: &[f32], classes: &[u8]) -> Batch {
     }
 }
 
+/// Not a class.
+static NINES: [u8; PIXELS] = [9; PIXELS];
+static NEGATIVE: [f32; 2] = [-1.0, 1.0];
+static NOT_A_NUMBER: [f32; PIXELS * 2] = {
+    let mut scores = [1.0; PIXELS * 2];
+    scores[9] = f32::NAN; // of pixel 4
+    scores
+};
+
 const VERBS: [Verb; 3] = [Verb::Value, Verb::Add(1.0), Verb::Write];
 
 /// That a fault is found, told, and that nothing else is written.
@@ -496,7 +514,7 @@ fn null_pointers_are_found() {
 
 #[test]
 fn null_pointers_to_nothing_are_fine() {
-    for layout in [Layout::Rows, Layout::Planes] {
+    for layout in layouts() {
         for verb in VERBS {
             let left = refused(&scarce_cross_entropy_lovasz_default(), verb, |batch, call| {
                 (batch.logits, batch.labels, batch.pixels, batch.layout) = (ptr::null(), ptr::null(), 0, layout as u32);
@@ -576,15 +594,10 @@ fn lengths_that_overflow_are_found() {
 #[test]
 fn bad_data_are_found() {
     finds(ErrorReport { index: 0, label: 9, ..told(Status::Label) }, &VERBS, |batch, _| {
-        batch.labels = [9; PIXELS].as_ptr();
+        batch.labels = NINES.as_ptr();
     });
     finds(ErrorReport { index: 3, label: 255, ..told(Status::Label) }, &VERBS, |batch, _| batch.has_ignore = 0);
-    const BAD: [f32; PIXELS * 2] = {
-        let mut bad = [1.0; PIXELS * 2];
-        bad[9] = f32::NAN;
-        bad
-    };
-    finds(ErrorReport { index: 4, ..told(Status::NonFinite) }, &VERBS, |batch, _| batch.logits = BAD.as_ptr());
+    finds(ErrorReport { index: 4, ..told(Status::NonFinite) }, &VERBS, |batch, _| batch.logits = NOT_A_NUMBER.as_ptr());
     finds(ErrorReport { needed: 5, got: PIXELS, ..told(Status::Images) }, &VERBS, |batch, _| batch.images = 5);
     finds(ErrorReport { needed: 0, got: PIXELS, ..told(Status::Images) }, &VERBS, |batch, _| batch.images = 0);
     finds(ErrorReport { needed: 5, got: PIXELS, ..told(Status::Images) }, &VERBS, |batch, _| {
@@ -621,6 +634,13 @@ fn numbers_of_classes_and_layouts_that_are_not_built_in_are_found() {
         scarce_lovasz_hinge_value(&batch, ptr::null(), words.as_mut_ptr(), SCRATCH, &mut loss, ptr::null_mut())
     };
     assert_eq!(status, Status::NotBuilt as i32);
+}
+
+/// `cargo test -p scarce-c --no-default-features --features rows`
+#[cfg(not(feature = "planes"))]
+#[test]
+fn planes_that_are_not_built_in_are_found() {
+    finds(ErrorReport { got: 1, ..told(Status::NotBuilt) }, &VERBS, |batch, _| batch.layout = Layout::Planes as u32);
 }
 
 #[test]
@@ -667,7 +687,7 @@ fn bad_parameters_are_found() {
     options.cross_entropy.label_smoothing = 1.5;
     finds_with(&options, parameter(Parameter::LabelSmoothing), Verb::Write, |_, _| {});
     options = usual;
-    options.cross_entropy.weights = [-1.0, 1.0].as_ptr();
+    options.cross_entropy.weights = NEGATIVE.as_ptr();
     finds_with(&options, parameter(Parameter::Weight), Verb::Write, |_, _| {});
     options = usual;
     options.lovasz_weight = f32::NAN;
