@@ -1,5 +1,7 @@
 //! Scores and labels, as C hands them over.
 
+#![deny(unsafe_op_in_unsafe_fn)]
+
 use crate::memory::{Region, one};
 use crate::status::{Buffer, Failure, one_of};
 use scarce::{Error, Labels};

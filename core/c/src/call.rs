@@ -1,5 +1,7 @@
 //! What the functions of all losses over a batch share.
 
+#![deny(unsafe_op_in_unsafe_fn)]
+
 use crate::batch::{Batch, Checked, Layout, labels};
 use crate::memory::{Region, one, put};
 use crate::status::{Buffer, ErrorReport, Failure, Status};

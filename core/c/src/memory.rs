@@ -1,5 +1,7 @@
 //! The one place where pointers become slices.
 
+#![deny(unsafe_op_in_unsafe_fn)]
+
 use crate::status::{Buffer, Failure};
 use core::slice;
 
