@@ -68,7 +68,8 @@ impl Arguments {
                 prepare_eeprom(file, self.fresh).with_context(|| file.display().to_string())?;
                 if self.spoil_eeprom > 0 {
                     let mut content = fs::read(file)?;
-                    flip_bits(&mut content, self.spoil_eeprom, self.seed).with_context(|| file.display().to_string())?;
+                    flip_bits(&mut content, self.spoil_eeprom, self.seed)
+                        .with_context(|| file.display().to_string())?;
                     fs::write(file, content)?;
                 }
                 Some(file.clone())
