@@ -46,7 +46,7 @@ pub struct Bins {
 pub fn compare(arguments: &Bins) -> Result<String> {
     let losses = [EXACT].into_iter().chain(BINNED.map(|(name, _)| name)).collect();
     let Bins { steps, threads, .. } = *arguments;
-    let plan = Plan { losses, seeds: (0..arguments.seeds).collect(), steps, threads };
+    let plan = Plan { losses, seeds: (0..arguments.seeds).collect(), steps, measurements: 1, threads };
     let mut text = format!(
         "# Lovász-softmax with bins, beside the exact one\n\n\
          Made by `cargo run --release -- bins > tests/expected/bins.md`. Each run trains with cross entropy plus Lovász-softmax\n\

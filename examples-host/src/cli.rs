@@ -1,9 +1,12 @@
 //! The command line.
 
 use crate::bins::Bins;
+use crate::compare::Compare;
+use crate::curves::Curves;
 use crate::experiment::Plan;
 use crate::export::Export;
 use crate::losses;
+use crate::train::CURVE;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -63,6 +66,10 @@ pub enum Command {
     Export(Export),
     /// Compare training with errors counted in bins with the exact loss
     Bins(Bins),
+    /// Compare all losses over several seeds, and say which differences could be chance
+    Compare(Compare),
+    /// Draw what explains the losses
+    Curves(Curves),
 }
 
 impl Arguments {
@@ -72,6 +79,6 @@ impl Arguments {
         let mut losses: Vec<&'static str> = losses::names();
         losses.retain(|name| self.losses.iter().any(|wanted| wanted == name));
         let seeds = (0..self.seeds).map(|offset| self.seed.wrapping_add(offset)).collect();
-        Plan { losses, seeds, steps: self.steps, threads: self.threads }
+        Plan { losses, seeds, steps: self.steps, measurements: CURVE, threads: self.threads }
     }
 }

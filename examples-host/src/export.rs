@@ -45,7 +45,8 @@ pub fn export(arguments: &Export) -> Result<String> {
     let choice = table::<2>().into_iter().find(|choice| choice.name == "ce+lovasz").context("ce+lovasz")?;
     let objective = (choice.objective)([0; 2]);
     let Export { seed, steps, .. } = *arguments;
-    let recipe = Recipe { objective: objective.as_ref(), auxiliary: None, comparison: None, seed, steps };
+    let recipe =
+        Recipe { objective: objective.as_ref(), auxiliary: None, comparison: None, seed, steps, measurements: 1 };
     let network: FirmwareNetwork = pretrain(&samples(&dataset.train)?, recipe)?;
 
     let mut bytes = vec![0; encoded_len::<FirmwareNetwork>()];
