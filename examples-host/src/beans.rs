@@ -34,8 +34,7 @@ pub fn dataset() -> Dataset {
     dataset_of(MUNG_BEANS)
 }
 
-/// The same with up to so many mung beans in a scene, half as many in the mean: they cover about 0.37 % of the pixels for
-/// each one of the mean.
+/// The same with up to so many mung beans in a scene, half as many in the mean. Each covers about 0.4 % of its scene.
 #[must_use]
 pub fn dataset_of(mung_beans: u32) -> Dataset {
     let [train, test] = SCENES;

@@ -26,14 +26,7 @@ const ROOT: &str = "examples-host/data";
 /// The most mung beans of a scene: from a tenth of the pixels down to four thousandths.
 const SWEEP: [u32; 4] = [52, 16, beans::MUNG_BEANS, 2];
 
-/// Trains with each loss and several seeds, and prints in Markdown how well each finds the rare class: mean and standard
-/// deviation of its IoU and of the mIoU on the test images, the best loss first, and whether the difference to plain cross
-/// entropy could be chance, by the exact paired sign-flip test over the seeds. Without --data, on the built-in beans. Equal
-/// arguments give equal bytes, on every machine.
-///
-/// The test is two-sided; n seeds can give no p below 2^(1-n): five give 0.0625 at best, so that no difference on one set of
-/// images is significant at 0.05 with five seeds; six are the fewest that can be. Of several sets, the pairs of all are also
-/// tested together.
+/// What `compare` is asked for.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = losses::help())]
 pub struct Compare {

@@ -20,11 +20,7 @@ use std::path::PathBuf;
 /// The page in the folder.
 pub const PAGE: &str = "curves.html";
 
-/// Draws what explains the losses, as a page that needs no other file and no network, the pictures by themselves, and the
-/// numbers in curves.csv: focal loss and its gradient; the gradient of Dice with smoothing and without; the Lovász extension
-/// over the errors of two pixels; the pull of each loss on a class by how rare it is; which pixels of a real image OHEM
-/// keeps; predictions with plain cross entropy and with Lovász added; features before and after training with pixel
-/// contrast. The last three train a network, for some seconds. Equal arguments give equal bytes.
+/// What `curves` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct Curves {
     /// Folder with the images to train on and to show, as without a command

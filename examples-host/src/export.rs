@@ -12,8 +12,7 @@ use std::path::PathBuf;
 /// The firmware's network: grey images, two classes, a single 3×3 convolution and a head, 98 parameters.
 pub type FirmwareNetwork = Network<1, HIDDEN, 2, 0>;
 
-/// Trains the firmware's network (grey images, two classes, one 3×3 convolution of 8 channels and a 1×1 head) and writes
-/// its weights. Equal arguments give equal bytes, on every machine.
+/// What `export` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct Export {
     /// Folder with {train,test}/{images,masks}/NAME.png; if it has a split shift_test, the network is measured there too

@@ -13,7 +13,6 @@ const NAME: &str = "lovasz.png";
 /// Points along each axis of a panel.
 const POINTS: u32 = 300;
 const PANEL: (u32, u32) = (440, 470);
-const LEGEND_WIDTH: u32 = 150;
 /// A line of equal loss is drawn at each multiple of this.
 const LEVEL: f32 = 0.1;
 
@@ -32,13 +31,13 @@ fn loss(labels: [u8; 2], errors: [f32; 2]) -> Result<f32> {
 
 pub(super) fn draw() -> Result<Vec<Drawing>> {
     register_the_font()?;
-    let (width, height) = (CASES.len() as u32 * PANEL.0 + LEGEND_WIDTH, PANEL.1);
+    let (width, height) = (2 * PANEL.0, 2 * PANEL.1);
     let mut bytes = vec![0; (3 * width * height) as usize];
     let area = BitMapBackend::with_buffer(&mut bytes, (width, height)).into_drawing_area();
     area.fill(&WHITE)?;
-    let (panels, legend) = area.split_horizontally(width - LEGEND_WIDTH);
+    let panels = area.split_evenly((2, 2));
     let mut rows = Vec::new();
-    for ((labels, title), panel) in CASES.into_iter().zip(panels.split_evenly((1, CASES.len()))) {
+    for ((labels, title), panel) in CASES.into_iter().zip(&panels) {
         let at = |column: u32, row: u32, points: u32| -> Result<f32> {
             loss(labels, [column, row].map(|place| place as f32 / (points - 1) as f32))
         };
@@ -48,7 +47,7 @@ pub(super) fn draw() -> Result<Vec<Drawing>> {
                 field.push(at(column, row, POINTS)?);
             }
         }
-        plot(&panel, title, &field).map_err(|error| anyhow!("{NAME}: {error}"))?;
+        plot(panel, title, &field).map_err(|error| anyhow!("{NAME}: {error}"))?;
         const GRID: u32 = 11;
         for (row, column) in (0..GRID).flat_map(|row| (0..GRID).map(move |column| (row, column))) {
             let [x, y] = [column, row].map(|place| place as f32 / (GRID - 1) as f32);
@@ -61,9 +60,11 @@ pub(super) fn draw() -> Result<Vec<Drawing>> {
             });
         }
     }
-    key(&legend).map_err(|error| anyhow!("{NAME}: {error}"))?;
+    if let Some(last) = panels.last() {
+        key(last).map_err(|error| anyhow!("{NAME}: {error}"))?;
+    }
     area.present()?;
-    drop((area, panels, legend));
+    drop((area, panels));
     let image = RgbImage::from_raw(width, height, bytes).context("the picture has not the size it should have")?;
     let caption = "The Lovász extension of the Jaccard loss of a class, over the errors of two pixels. At the corners \
                    it is 1 − IoU of the prediction rounded there; between them a plane wherever the order of the errors is \
@@ -112,18 +113,19 @@ fn plot<B: DrawingBackend>(
 fn key<B: DrawingBackend>(
     area: &DrawingArea<B, plotters::coord::Shift>,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    const TOP: i32 = 50;
+    const LEFT: i32 = 85;
+    const TOP: i32 = 45;
     const HEIGHT: i32 = 330;
     let position = Pos::new(HPos::Left, VPos::Center);
     for step in 0..HEIGHT {
         let value = 1.0 - step as f32 / (HEIGHT - 1) as f32;
-        area.draw(&Rectangle::new([(10, TOP + step), (40, TOP + step + 1)], shade(value).filled()))?;
+        area.draw(&Rectangle::new([(LEFT, TOP + step), (LEFT + 30, TOP + step + 1)], shade(value).filled()))?;
     }
     for (value, text) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
         let middle = TOP + ((1.0 - value) * HEIGHT as f32) as i32;
-        area.draw(&Text::new(text, (52, middle), TEXT.into_text_style(area).pos(position)))?;
+        area.draw(&Text::new(text, (LEFT + 42, middle), TEXT.into_text_style(area).pos(position)))?;
     }
-    area.draw(&Text::new("loss", (10, TOP + HEIGHT + 35), TEXT.into_text_style(area).pos(position)))
+    area.draw(&Text::new("loss", (LEFT, TOP + HEIGHT + 35), TEXT.into_text_style(area).pos(position)))
 }
 
 /// From white to a dark blue, ever darker: told apart by any colour vision, and in print.
