@@ -1,9 +1,12 @@
 //! The command line.
 
 use crate::bins::Bins;
+use crate::compare::Compare;
+use crate::curves::Curves;
 use crate::experiment::Plan;
 use crate::export::Export;
 use crate::losses;
+use crate::train::CURVE;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -60,9 +63,36 @@ pub struct Arguments {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Train the network that the firmware starts from
+    ///
+    /// Trains the firmware's network (grey images, two classes, one 3×3 convolution of 8 channels and a 1×1 head) and
+    /// writes its weights. Equal arguments give equal bytes, on every machine.
     Export(Export),
     /// Compare training with errors counted in bins with the exact loss
+    ///
+    /// Trains with cross entropy plus Lovász-softmax, exact and with 256, 64 and 16 bins, and prints in Markdown how well
+    /// each finds the rare class, and how far the losses and gradients with bins are from the exact ones of the same logits.
+    /// Equal arguments give equal bytes, on every machine.
     Bins(Bins),
+    /// Compare all losses over several seeds, and say which differences could be chance
+    ///
+    /// Trains with each loss and several seeds, and prints in Markdown how well each finds the rare class: mean and standard
+    /// deviation of its IoU and of the mIoU on the test images, the best loss first, and whether the difference to plain
+    /// cross entropy could be chance, by the exact paired sign-flip test over the seeds. Without --data, on the built-in
+    /// beans. Equal arguments give equal bytes, on every machine.
+    ///
+    /// The test is two-sided; n seeds can give no p below 2^(1-n): five give 0.0625 at best, so that with five seeds no
+    /// difference on one set of images is significant at 0.05; six are the fewest with which one can be. Of several sets, the
+    /// pairs of all are also tested together.
+    Compare(Compare),
+    /// Draw what explains the losses
+    ///
+    /// Writes a page that needs no other file and no network, its pictures by themselves, and the numbers of the curves, all
+    /// of them from calling the library, in curves.csv: focal loss and its gradient; the gradient of Dice with smoothing and
+    /// without; the Lovász extension over the errors of two pixels; the pull of each loss on a class by how rare it is; which
+    /// pixels of a real image OHEM keeps; predictions with plain cross entropy and with Lovász added; features before and
+    /// after training with pixel contrast. The last three train a network, for a minute or so in all. Equal arguments give
+    /// equal bytes.
+    Curves(Curves),
 }
 
 impl Arguments {
@@ -72,6 +102,6 @@ impl Arguments {
         let mut losses: Vec<&'static str> = losses::names();
         losses.retain(|name| self.losses.iter().any(|wanted| wanted == name));
         let seeds = (0..self.seeds).map(|offset| self.seed.wrapping_add(offset)).collect();
-        Plan { losses, seeds, steps: self.steps, threads: self.threads }
+        Plan { losses, seeds, steps: self.steps, measurements: CURVE, threads: self.threads }
     }
 }

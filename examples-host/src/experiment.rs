@@ -4,8 +4,9 @@ use crate::bins::{self, Comparison};
 use crate::data::Dataset;
 use crate::losses;
 use crate::progress::Progress;
+use crate::shapes::{ForShape, for_shape_of};
 use crate::train::{Outcome, Recipe, Sample, train};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 /// What to train.
@@ -17,6 +18,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// Steps of each run.
     pub steps: u32,
+    /// How often each run measures the test images: [`CURVE`](crate::train::CURVE) for a learning curve, else once.
+    pub measurements: u32,
     /// Runs at the same time; 0 for as many as there are cores.
     pub threads: usize,
 }
@@ -56,23 +59,7 @@ pub struct LossRuns {
 /// # Errors
 /// If a run fails, the data have a number of channels or classes that is not supported, or threads cannot be started.
 pub fn run(dataset: &Dataset, plan: &Plan) -> Result<Experiment> {
-    let losses = match (dataset.channels, dataset.classes.len()) {
-        (1, 2) => train_all::<1, 2>(dataset, plan),
-        (1, 3) => train_all::<1, 3>(dataset, plan),
-        (1, 4) => train_all::<1, 4>(dataset, plan),
-        (1, 5) => train_all::<1, 5>(dataset, plan),
-        (1, 6) => train_all::<1, 6>(dataset, plan),
-        (1, 7) => train_all::<1, 7>(dataset, plan),
-        (1, 8) => train_all::<1, 8>(dataset, plan),
-        (3, 2) => train_all::<3, 2>(dataset, plan),
-        (3, 3) => train_all::<3, 3>(dataset, plan),
-        (3, 4) => train_all::<3, 4>(dataset, plan),
-        (3, 5) => train_all::<3, 5>(dataset, plan),
-        (3, 6) => train_all::<3, 6>(dataset, plan),
-        (3, 7) => train_all::<3, 7>(dataset, plan),
-        (3, 8) => train_all::<3, 8>(dataset, plan),
-        (channels, classes) => bail!("{channels} channels and {classes} classes are not supported"),
-    }?;
+    let losses = for_shape_of(dataset, TrainAll { dataset, plan })?;
     Ok(Experiment {
         dataset: dataset.name.clone(),
         classes: dataset.classes.clone(),
@@ -81,6 +68,19 @@ pub fn run(dataset: &Dataset, plan: &Plan) -> Result<Experiment> {
         steps: plan.steps,
         losses,
     })
+}
+
+struct TrainAll<'a> {
+    dataset: &'a Dataset,
+    plan: &'a Plan,
+}
+
+impl ForShape for TrainAll<'_> {
+    type Output = Vec<LossRuns>;
+
+    fn run<const I: usize, const C: usize>(self) -> Result<Vec<LossRuns>> {
+        train_all::<I, C>(self.dataset, self.plan)
+    }
 }
 
 fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> Result<Vec<LossRuns>> {
@@ -101,7 +101,8 @@ fn train_all<const I: usize, const C: usize>(dataset: &Dataset, plan: &Plan) -> 
             let after_step = || progress.step(&bar);
             let auxiliary = choice.auxiliary.map(|new| new(seed));
             let comparison = (choice.name == bins::EXACT).then(|| Comparison::new(&choices, counts));
-            let recipe = Recipe { objective: &*objective, auxiliary, comparison, seed, steps: plan.steps };
+            let Plan { steps, measurements, .. } = *plan;
+            let recipe = Recipe { objective: &*objective, auxiliary, comparison, seed, steps, measurements };
             let outcome = train::<I, C>(&train_samples, &test_samples, recipe, after_step);
             progress.finish(&bar);
             outcome.with_context(|| format!("{}, seed {seed}", choice.title))

@@ -12,8 +12,7 @@ use std::path::PathBuf;
 /// The firmware's network: grey images, two classes, a single 3×3 convolution and a head, 98 parameters.
 pub type FirmwareNetwork = Network<1, HIDDEN, 2, 0>;
 
-/// Trains the firmware's network (grey images, two classes, one 3×3 convolution of 8 channels and a 1×1 head) and writes
-/// its weights. Equal arguments give equal bytes, on every machine.
+/// What `export` is asked for.
 #[derive(Clone, Debug, Args)]
 pub struct Export {
     /// Folder with {train,test}/{images,masks}/NAME.png; if it has a split shift_test, the network is measured there too
@@ -45,7 +44,8 @@ pub fn export(arguments: &Export) -> Result<String> {
     let choice = table::<2>().into_iter().find(|choice| choice.name == "ce+lovasz").context("ce+lovasz")?;
     let objective = (choice.objective)([0; 2]);
     let Export { seed, steps, .. } = *arguments;
-    let recipe = Recipe { objective: objective.as_ref(), auxiliary: None, comparison: None, seed, steps };
+    let recipe =
+        Recipe { objective: objective.as_ref(), auxiliary: None, comparison: None, seed, steps, measurements: 1 };
     let network: FirmwareNetwork = pretrain(&samples(&dataset.train)?, recipe)?;
 
     let mut bytes = vec![0; encoded_len::<FirmwareNetwork>()];

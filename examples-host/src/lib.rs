@@ -7,12 +7,19 @@
 //!
 //! *Bins* ([`bins`]): training with errors that are counted in bins beside training with the exact loss.
 //!
+//! *Comparison* ([`compare`]): all losses over several seeds and sets of images, and whether a difference could be chance
+//! ([`significance`]).
+//!
+//! *Curves* ([`curves`]): pictures that explain the losses.
+//!
 //! For the firmware: the weights that it starts from ([`export`]), and images sent to it over a serial line ([`frames`]).
 
 pub mod auxiliary;
 pub mod beans;
 pub mod bins;
 pub mod cli;
+pub mod compare;
+pub mod curves;
 pub mod data;
 pub mod experiment;
 pub mod export;
@@ -20,8 +27,11 @@ pub mod folder;
 pub mod frames;
 pub mod losses;
 mod progress;
+mod random;
 pub mod report;
 pub mod separation;
+mod shapes;
+pub mod significance;
 pub mod train;
 
 use anyhow::Result;
@@ -36,11 +46,13 @@ pub fn run(arguments: &cli::Arguments) -> Result<()> {
         let printed = match command {
             cli::Command::Export(export) => export::export(export)?,
             cli::Command::Bins(bins) => bins::compare(bins)?,
+            cli::Command::Compare(compare) => compare::compare(compare)?,
+            cli::Command::Curves(curves) => curves::draw(curves)?,
         };
         writeln!(io::stdout(), "{printed}")?;
         return Ok(());
     }
-    report::folder::check(&arguments.out)?;
+    report::folder::check(&arguments.out, report::PAGE)?;
     let dataset = match &arguments.data {
         Some(folder) => folder::load(folder)?,
         None => beans::dataset(),

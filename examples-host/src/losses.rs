@@ -23,7 +23,7 @@ pub struct Choice<const C: usize> {
 
 /// All losses. The overlap losses take their sums over the whole batch, with the smoothing 1 unless said otherwise.
 #[must_use]
-pub fn table<const C: usize>() -> [Choice<C>; 20] {
+pub fn table<const C: usize>() -> [Choice<C>; 21] {
     [
         Choice {
             name: "ce",
@@ -116,6 +116,13 @@ pub fn table<const C: usize>() -> [Choice<C>; 20] {
             title: "CE + Dice",
             description: "cross entropy plus soft Dice",
             objective: |_| Box::new(Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice().per_batch()))),
+            auxiliary: None,
+        },
+        Choice {
+            name: "focal+dice",
+            title: "focal + Dice",
+            description: "focal loss, gamma 2, plus soft Dice",
+            objective: |_| Box::new(Sum((1.0, Focal::new(2.0)), (1.0, Overlap::dice().per_batch()))),
             auxiliary: None,
         },
         Choice {

@@ -2,12 +2,14 @@
 
 mod charts;
 pub mod folder;
-mod page;
-mod palette;
-mod pictures;
+pub(crate) mod lines;
+pub(crate) mod page;
+pub(crate) mod palette;
+pub(crate) mod panels;
+pub(crate) mod pictures;
 mod projection;
 mod results;
-mod scatter;
+pub(crate) mod scatter;
 pub mod table;
 
 use crate::data::Dataset;
@@ -43,12 +45,12 @@ pub fn write(out: &Path, dataset: &Dataset, experiment: &Experiment) -> Result<(
         File { name: "results.json".to_owned(), bytes: results::json(dataset, experiment)? },
     ];
     files.extend(charts.into_iter().chain(pictures).chain(features).map(|figure| figure.file));
-    folder::write(out, &files)
+    folder::write(out, PAGE, &files)
 }
 
-/// A picture of the page.
-struct Figure {
-    file: File,
+/// A picture of a page.
+pub(crate) struct Figure {
+    pub(crate) file: File,
     /// What is to be seen.
     caption: String,
     width: u32,
@@ -56,7 +58,7 @@ struct Figure {
 }
 
 impl Figure {
-    fn new(name: &str, caption: String, image: &RgbImage) -> Result<Self> {
+    pub(crate) fn new(name: &str, caption: String, image: &RgbImage) -> Result<Self> {
         let mut bytes = Cursor::new(Vec::new());
         image.write_to(&mut bytes, ImageFormat::Png)?;
         let file = File { name: name.to_owned(), bytes: bytes.into_inner() };

@@ -20,12 +20,13 @@ pub const CROP: Shape = Shape::new(64, 64);
 pub const BATCH: usize = 8;
 /// Adam's rate at the first step.
 pub const BASE_RATE: f32 = 0.01;
-/// How often the test images are measured while training, for the learning curve.
-const MEASUREMENTS: u32 = 20;
+/// How often the test images are measured while training, for a learning curve.
+pub const CURVE: u32 = 20;
 
 /// Channels of the convolutions, and so the features of a pixel.
 pub const HIDDEN: usize = 8;
-const DEEP: usize = 2;
+/// Convolutions after the first.
+pub const DEEP: usize = 2;
 type Model<const I: usize, const C: usize, const D: usize> = Network<I, HIDDEN, C, D>;
 
 /// An image as the network takes it: each channel at mean 0 and standard deviation 1 over the whole image.
@@ -120,6 +121,8 @@ pub struct Recipe<'a, const C: usize> {
     pub seed: u64,
     /// Steps of the optimiser.
     pub steps: u32,
+    /// How often the test images are measured, evenly over the steps; the last time is after the last of them.
+    pub measurements: u32,
 }
 
 /// Trains a network from scratch and measures it on the test images, now and then and at the end.
@@ -136,7 +139,7 @@ pub fn train<const I: usize, const C: usize>(
 ) -> Result<Outcome> {
     let steps = recipe.steps;
     let comparison = recipe.comparison.take();
-    let interval = steps.div_ceil(MEASUREMENTS);
+    let interval = steps.div_ceil(recipe.measurements);
     let mut trainer = Trainer::<I, C, DEEP>::new(recipe);
     let untrained = embed(&trainer.network, test)?;
     let mut measured = Measured { scores: Scores::new(&Confusion::<C>::new()), predictions: Vec::new() };
@@ -193,6 +196,20 @@ pub fn score<const I: usize, const C: usize, const D: usize>(
     samples: &[Sample<I>],
 ) -> Result<Scores> {
     Ok(measure(network, samples)?.scores)
+}
+
+/// What a network makes of an image.
+///
+/// # Errors
+/// If the image is not of the network's kind.
+pub fn logits<const I: usize, const C: usize, const D: usize>(
+    network: &Network<I, HIDDEN, C, D>,
+    sample: &Sample<I>,
+) -> Result<Vec<[f32; C]>> {
+    let mut activations = vec![[0.0; HIDDEN]; Model::<I, C, D>::activations_len(sample.shape)];
+    let mut logits = vec![[0.0; C]; sample.shape.pixels()];
+    network.forward(&sample.inputs, sample.shape, &mut activations, &mut logits)?;
+    Ok(logits)
 }
 
 /// A network in training, and the buffers of a step.
@@ -317,13 +334,9 @@ fn measure<const I: usize, const C: usize, const D: usize>(
     network: &Model<I, C, D>,
     samples: &[Sample<I>],
 ) -> Result<Measured> {
-    let (mut activations, mut logits) = (Vec::new(), Vec::new());
     let (mut confusion, mut predictions) = (Confusion::<C>::new(), Vec::new());
     for sample in samples {
-        activations.resize(Model::<I, C, D>::activations_len(sample.shape), [0.0; HIDDEN]);
-        logits.resize(sample.shape.pixels(), [0.0; C]);
-        network.forward(&sample.inputs, sample.shape, &mut activations, &mut logits)?;
-        let predicted: Vec<u8> = logits.iter().map(|row| argmax(row) as u8).collect();
+        let predicted: Vec<u8> = logits(network, sample)?.iter().map(|row| argmax(row) as u8).collect();
         confusion.observe(Labels::new(&sample.labels).ignoring(IGNORED), &predicted)?;
         predictions.push(predicted);
     }

@@ -20,6 +20,18 @@ fn mung_beans_are_rare_in_both_splits() {
 }
 
 #[test]
+fn mung_beans_are_as_rare_as_they_are_asked_to_be() {
+    for (most, share) in [(52, 0.1), (16, 0.03), (2, 0.004)] {
+        let beans = beans::dataset_of(most);
+        for images in [&beans.train, &beans.test] {
+            let found = beans.shares(images)[2];
+            assert!((0.85 * share..1.25 * share).contains(&found), "up to {most}: {found}");
+        }
+    }
+    assert_eq!(beans::dataset_of(beans::MUNG_BEANS), *BEANS);
+}
+
+#[test]
 fn some_trays_hold_no_mung_bean() {
     let Dataset { train, .. } = &*BEANS;
     let without = train.iter().filter(|image| image.count(2) == 0).count();

@@ -1,6 +1,6 @@
 //! Writing a folder all at once.
 
-use super::{File, PAGE};
+use super::File;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use tempfile::TempDir;
 /// Finds out, before there is anything to write, whether the folder could be written. Leaves nothing behind.
 ///
 /// # Errors
-/// If its parent is missing or cannot be written, or if there is something at its place that is not a report.
-pub fn check(out: &Path) -> Result<()> {
+/// If its parent is missing or cannot be written, or if there is something at its place that has no such page.
+pub fn check(out: &Path, page: &str) -> Result<()> {
     if out.exists() {
-        let replaceable = out.is_dir() && (out.join(PAGE).is_file() || is_empty(out)?);
-        ensure!(replaceable, "{}: there is something else than a report already", out.display());
+        let replaceable = out.is_dir() && (out.join(page).is_file() || is_empty(out)?);
+        ensure!(replaceable, "{}: there is something else than a folder with {page} already", out.display());
     }
     beside(out).map(drop)
 }
 
-/// Writes the folder under another name and moves it into place, where an earlier report is replaced.
+/// Writes the folder under another name and moves it into place, where one with such a page is replaced.
 ///
 /// # Errors
 /// If anything cannot be written; what was there before is left as it was.
-pub fn write(out: &Path, files: &[File]) -> Result<()> {
-    check(out)?;
+pub fn write(out: &Path, page: &str, files: &[File]) -> Result<()> {
+    check(out, page)?;
     let new = beside(out)?;
     for file in files {
         let path = new.path().join(&file.name);

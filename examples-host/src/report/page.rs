@@ -25,7 +25,7 @@ figure { margin: 0; }
 img { width: 100%; height: auto; }
 .pictures img { image-rendering: pixelated; }
 .swatch { display: inline-block; width: 1em; height: 1em; margin-right: .3em; vertical-align: -.1em; border: 1px solid #666; }
-.key span { margin-right: 1.2em; white-space: nowrap; }
+.key > span { display: inline-block; margin-right: 1.2em; white-space: nowrap; }
 ";
 
 /// The page, pictures included.
@@ -38,6 +38,54 @@ pub(super) fn render(
 ) -> String {
     let title = format!("{}: what each loss makes of a rare class", experiment.dataset);
     let rare_name = &experiment.classes[experiment.rare_class];
+    let body = html! {
+        p { (conditions(dataset, experiment)) }
+        @if experiment.seeds.len() == 1 {
+            p { "One seed tells little of a loss that now and then misses the rare class altogether: try --seeds 3." }
+        }
+        h2 { "The data" }
+        (shares(dataset, experiment))
+        h2 { "Scores on the test images, after the last step" }
+        (scores(experiment))
+        p {
+            "IoU: pixels in both truth and prediction, over pixels in either. mIoU: its mean over the classes. "
+            "Recall: the share of the pixels of " (rare_name) " that is found; precision: the share of the pixels "
+            "found that is " (rare_name) ". A predictor that never says " (rare_name) " has the pixel accuracy "
+            (format!("{:.3}", 1.0 - dataset.shares(&dataset.test)[experiment.rare_class]))
+            " at best. Separation, of the features that the head takes: the mean cosine of two test pixels of one "
+            "class minus that of two of different classes, seen from the centre of the classes; before training it is "
+            (untrained_separation(experiment)) ". Seconds: training alone, other runs at the same time."
+        }
+        h2 { "Learning curves" }
+        @if experiment.seeds.len() > 1 {
+            p { "Thick: the mean of the seeds. Thin: each seed." }
+        }
+        div.figures { @for chart in charts { (figure(chart)) } }
+        h2 { "Predictions" }
+        p {
+            "The test images with most pixels of " (rare_name) "; input, truth, prediction. Seed "
+            (experiment.seeds.first().copied().unwrap_or_default()) "."
+        }
+        (key(experiment))
+        div.figures.pictures { @for picture in pictures { (figure(picture)) } }
+        @if !features.is_empty() {
+            h2 { "Features" }
+            p {
+                "The features that the head takes, of up to 300 test pixels of each class, divided by their length "
+                "and projected on the plane in which they vary most, in the colours of the classes. Separation: the "
+                "mean cosine of two pixels of one class minus that of two of different classes. Seed "
+                (experiment.seeds.first().copied().unwrap_or_default()) "."
+            }
+            div.figures { @for picture in features { (figure(picture)) } }
+        }
+        h2 { "The losses" }
+        ul { @for loss in &experiment.losses { li { b { (loss.title) } ": " (loss.description) } } }
+    };
+    page(&title, &body)
+}
+
+/// A page under its title.
+pub(crate) fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -49,47 +97,7 @@ pub(super) fn render(
             }
             body {
                 h1 { (title) }
-                p { (conditions(dataset, experiment)) }
-                @if experiment.seeds.len() == 1 {
-                    p { "One seed tells little of a loss that now and then misses the rare class altogether: try --seeds 3." }
-                }
-                h2 { "The data" }
-                (shares(dataset, experiment))
-                h2 { "Scores on the test images, after the last step" }
-                (scores(experiment))
-                p {
-                    "IoU: pixels in both truth and prediction, over pixels in either. mIoU: its mean over the classes. "
-                    "Recall: the share of the pixels of " (rare_name) " that is found; precision: the share of the pixels "
-                    "found that is " (rare_name) ". A predictor that never says " (rare_name) " has the pixel accuracy "
-                    (format!("{:.3}", 1.0 - dataset.shares(&dataset.test)[experiment.rare_class]))
-                    " at best. Separation, of the features that the head takes: the mean cosine of two test pixels of one "
-                    "class minus that of two of different classes, seen from the centre of the classes; before training it is "
-                    (untrained_separation(experiment)) ". Seconds: training alone, other runs at the same time."
-                }
-                h2 { "Learning curves" }
-                @if experiment.seeds.len() > 1 {
-                    p { "Thick: the mean of the seeds. Thin: each seed." }
-                }
-                div.figures { @for chart in charts { (figure(chart)) } }
-                h2 { "Predictions" }
-                p {
-                    "The test images with most pixels of " (rare_name) "; input, truth, prediction. Seed "
-                    (experiment.seeds.first().copied().unwrap_or_default()) "."
-                }
-                (key(experiment))
-                div.figures.pictures { @for picture in pictures { (figure(picture)) } }
-                @if !features.is_empty() {
-                    h2 { "Features" }
-                    p {
-                        "The features that the head takes, of up to 300 test pixels of each class, divided by their length "
-                        "and projected on the plane in which they vary most, in the colours of the classes. Separation: the "
-                        "mean cosine of two pixels of one class minus that of two of different classes. Seed "
-                        (experiment.seeds.first().copied().unwrap_or_default()) "."
-                    }
-                    div.figures { @for picture in features { (figure(picture)) } }
-                }
-                h2 { "The losses" }
-                ul { @for loss in &experiment.losses { li { b { (loss.title) } ": " (loss.description) } } }
+                (body)
             }
         }
     };
@@ -169,7 +177,8 @@ fn key(experiment: &Experiment) -> Markup {
     }
 }
 
-fn figure(figure: &Figure) -> Markup {
+/// A picture within the page, and what is to be seen in it.
+pub(crate) fn figure(figure: &Figure) -> Markup {
     let source = format!("data:image/png;base64,{}", STANDARD.encode(&figure.file.bytes));
     html! {
         figure {

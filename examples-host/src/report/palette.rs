@@ -2,23 +2,23 @@
 
 use crate::data::IGNORED;
 
-pub(super) type Rgb = [u8; 3];
+pub(crate) type Rgb = [u8; 3];
 
 const BLACK: Rgb = [0, 0, 0];
 const ORANGE: Rgb = [230, 159, 0];
-const SKY_BLUE: Rgb = [86, 180, 233];
+pub(crate) const SKY_BLUE: Rgb = [86, 180, 233];
 const GREEN: Rgb = [0, 158, 115];
-const YELLOW: Rgb = [240, 228, 66];
+pub(crate) const YELLOW: Rgb = [240, 228, 66];
 const BLUE: Rgb = [0, 114, 178];
 const VERMILION: Rgb = [213, 94, 0];
 const PURPLE: Rgb = [204, 121, 167];
 const GREY: Rgb = [128, 128, 128];
 
 /// Lines on white; yellow would not be seen.
-pub(super) const LINES: [Rgb; 7] = [BLACK, VERMILION, ORANGE, SKY_BLUE, PURPLE, GREEN, BLUE];
+pub(crate) const LINES: [Rgb; 7] = [BLACK, VERMILION, ORANGE, SKY_BLUE, PURPLE, GREEN, BLUE];
 
 /// The colour of a label: yellow, the brightest, for the rare class, grey for what is ignored.
-pub(super) fn of_label(label: u8, rare_class: usize) -> Rgb {
+pub(crate) fn of_label(label: u8, rare_class: usize) -> Rgb {
     const OTHERS: [Rgb; 7] = [BLACK, BLUE, SKY_BLUE, GREEN, PURPLE, VERMILION, ORANGE];
     let class = usize::from(label);
     if label == IGNORED {

@@ -17,18 +17,15 @@ const GAP: u32 = 8;
 /// A picture for each loss, of what its run with the first seed predicts.
 pub(super) fn draw(dataset: &Dataset, experiment: &Experiment) -> Result<Vec<Figure>> {
     let rare = experiment.rare_class;
-    let mut shown: Vec<usize> = (0..dataset.test.len()).collect();
-    shown.sort_by_key(|&index| std::cmp::Reverse(dataset.test[index].count(rare)));
-    shown.truncate(ROWS);
-
+    let shown = richest(dataset, rare, ROWS);
     let mut figures = Vec::new();
     for loss in &experiment.losses {
         let Some(outcome) = loss.outcomes.first() else { continue };
         let rows = shown.iter().map(|&index| {
             let image = &dataset.test[index];
-            let of_labels = |labels: &[u8]| labels.iter().map(|&label| of_label(label, rare)).collect::<Vec<_>>();
-            let panels = [pixels(image), of_labels(&image.labels), of_labels(&outcome.predictions[index])];
-            side_by_side(image, &panels)
+            let predicted = of_labels(&outcome.predictions[index], rare);
+            let panels = [pixels(image), of_labels(&image.labels, rare), predicted];
+            side_by_side(&panels.map(|panel| magnified(image, &panel)))
         });
         let iou = outcome.scores.iou[rare].map_or(String::new(), |iou| format!(", IoU of the rare class {iou:.3}"));
         let caption = format!("{}{iou}: input, truth, prediction", loss.title);
@@ -37,7 +34,16 @@ pub(super) fn draw(dataset: &Dataset, experiment: &Experiment) -> Result<Vec<Fig
     Ok(figures)
 }
 
-fn pixels(image: &Image) -> Vec<Rgb> {
+/// The test images with most pixels of a class, by their places.
+pub(crate) fn richest(dataset: &Dataset, class: usize, number: usize) -> Vec<usize> {
+    let mut images: Vec<usize> = (0..dataset.test.len()).collect();
+    images.sort_by_key(|&index| std::cmp::Reverse(dataset.test[index].count(class)));
+    images.truncate(number);
+    images
+}
+
+/// The colours of an image.
+pub(crate) fn pixels(image: &Image) -> Vec<Rgb> {
     let color = |bytes: &[u8]| match *bytes {
         [red, green, blue] => [red, green, blue],
         _ => [bytes[0]; 3],
@@ -45,17 +51,26 @@ fn pixels(image: &Image) -> Vec<Rgb> {
     image.bytes.chunks_exact(image.channels()).map(color).collect()
 }
 
-/// Panels of an image's size, magnified, with gaps between them.
-fn side_by_side(image: &Image, panels: &[Vec<Rgb>]) -> RgbImage {
+/// The colours of labels.
+pub(crate) fn of_labels(labels: &[u8], rare_class: usize) -> Vec<Rgb> {
+    labels.iter().map(|&label| of_label(label, rare_class)).collect()
+}
+
+/// A panel of an image's size, magnified.
+pub(crate) fn magnified(image: &Image, panel: &[Rgb]) -> RgbImage {
     let [width, height] = [image.shape.width, image.shape.height].map(|length| length as u32);
     let factor = WIDTH.div_ceil(width);
-    let [wide, high] = [width * factor, height * factor];
+    let panel = RgbImage::from_fn(width, height, |x, y| image::Rgb(panel[(y * width + x) as usize]));
+    resize(&panel, width * factor, height * factor, FilterType::Nearest)
+}
+
+/// Panels of one size with gaps between them.
+fn side_by_side(panels: &[RgbImage]) -> RgbImage {
+    let (wide, high) = panels.first().map_or((1, 1), RgbImage::dimensions);
     let columns = panels.len() as u32;
-    let mut row = RgbImage::from_pixel(wide * columns + GAP * (columns - 1), high, WHITE);
-    for (column, panel) in panels.iter().enumerate() {
-        let panel = RgbImage::from_fn(width, height, |x, y| image::Rgb(panel[(y * width + x) as usize]));
-        let left = column as u32 * (wide + GAP);
-        replace(&mut row, &resize(&panel, wide, high, FilterType::Nearest), i64::from(left), 0);
+    let mut row = RgbImage::from_pixel(wide * columns + GAP * columns.saturating_sub(1), high, WHITE);
+    for (column, panel) in (0..).zip(panels) {
+        replace(&mut row, panel, column * i64::from(wide + GAP), 0);
     }
     row
 }

@@ -1,7 +1,7 @@
 //! The features of test pixels, before and after training, in the plane in which they vary most.
 
 use super::Figure;
-use super::charts::{TEXT, register_font_of_charts};
+use super::lines::{TEXT, register_the_font};
 use super::palette::of_label;
 use super::projection::project;
 use crate::experiment::{Experiment, LossRuns};
@@ -19,8 +19,8 @@ const SHOWN: [&str; 2] = ["ce", "ce+contrast"];
 const GROUND: RGBColor = RGBColor(205, 205, 205);
 
 /// A picture for each loss that is shown, of its run with the first seed.
-pub(super) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
-    register_font_of_charts()?;
+pub(crate) fn draw(experiment: &Experiment) -> Result<Vec<Figure>> {
+    register_the_font()?;
     let [_, contrast] = SHOWN;
     if !experiment.losses.iter().any(|loss| loss.name == contrast) {
         return Ok(Vec::new());
