@@ -20,16 +20,17 @@ fn to_write_and_to_add<const C: usize, L: Loss<C>>() -> String {
     format!("{to_write}, to add {}", bytes::<C, L>())
 }
 
-/// The last two columns of the row whose first column begins so.
-fn memory(loss: &str) -> [&str; 2] {
-    let row = README.lines().find(|line| line.starts_with(&format!("| {loss}"))).expect("a row of the table");
-    let mut columns = row.trim_end_matches('|').rsplit('|').map(str::trim);
-    let tiles = columns.next().expect("a last column");
-    [columns.next().expect("a column before the last"), tiles]
+/// The row of what a loss takes: instructions, flash, stack, scratch, bytes tile by tile, error of the gradient.
+fn cost(loss: &str) -> Vec<&'static str> {
+    cells(README.split("What each takes").nth(1).expect("a table"), loss)
 }
 
-fn scratch(loss: &str) -> &str {
-    memory(loss)[0]
+fn scratch(loss: &str) -> &'static str {
+    cost(loss)[3]
+}
+
+fn tile_by_tile(loss: &str) -> &'static str {
+    cost(loss)[4]
 }
 
 /// Bytes that are kept tile by tile.
@@ -43,6 +44,8 @@ fn table_of_scratch() {
     assert_eq!(scratch("`BinaryCrossEntropy`"), bytes::<1, BinaryCrossEntropy<1>>().to_string());
     assert_eq!(bytes::<4, Focal<4>>(), bytes::<1, SigmoidFocal<1>>());
     assert_eq!(scratch("`Focal`"), bytes::<4, Focal<4>>().to_string());
+    assert_eq!(scratch("`LovaszHistogram`"), bytes::<4, LovaszHistogram<4>>().to_string());
+    assert_eq!(scratch("`LovaszHingeHistogram`"), bytes::<1, LovaszHingeHistogram>().to_string());
     assert_eq!(scratch("`Overlap`"), bytes::<4, Overlap<4>>().to_string());
     let lovasz = [to_write_and_to_add::<4, Lovasz<4>>(), to_write_and_to_add::<4, Lovasz<4, Softmax, Heap>>()];
     assert_eq!(scratch("`Lovasz`"), lovasz.join("; with `Heap` "));
@@ -58,17 +61,14 @@ fn table_of_scratch() {
 
 #[test]
 fn table_of_tiles() {
-    assert_eq!(memory("`CrossEntropy`")[1], tiles::<4, CrossEntropy<4>>());
-    assert_eq!(memory("`BinaryCrossEntropy`")[1], tiles::<1, BinaryCrossEntropy<1>>());
-    assert_eq!(memory("`Focal`")[1], tiles::<4, Focal<4>>());
-    assert_eq!(memory("`Overlap`")[1], tiles::<4, Overlap<4>>());
-    assert_eq!(
-        memory("`LovaszHistogram`"),
-        [bytes::<4, LovaszHistogram<4>>().to_string(), tiles::<4, LovaszHistogram<4>>()]
-    );
-    let hinge = [bytes::<1, LovaszHingeHistogram>().to_string(), tiles::<1, LovaszHingeHistogram>()];
-    assert_eq!(memory("`LovaszHingeHistogram`"), hinge);
-    assert_eq!(memory("`Ohem`")[1], tiles::<4, Ohem<CrossEntropy<4>>>());
+    assert_eq!(tile_by_tile("`CrossEntropy`"), tiles::<4, CrossEntropy<4>>());
+    assert_eq!(tile_by_tile("`BinaryCrossEntropy`"), tiles::<1, BinaryCrossEntropy<1>>());
+    assert_eq!(tile_by_tile("`Focal`"), tiles::<4, Focal<4>>());
+    assert_eq!(tile_by_tile("`SigmoidFocal`"), tiles::<1, SigmoidFocal<1>>());
+    assert_eq!(tile_by_tile("`Overlap`"), tiles::<4, Overlap<4>>());
+    assert_eq!(tile_by_tile("`LovaszHistogram`"), tiles::<4, LovaszHistogram<4>>());
+    assert_eq!(tile_by_tile("`LovaszHingeHistogram`"), tiles::<1, LovaszHingeHistogram>());
+    assert_eq!(tile_by_tile("`Ohem`"), tiles::<4, Ohem<CrossEntropy<4>>>());
 }
 
 /// Kilobytes, rounded to so many digits.
@@ -104,9 +104,44 @@ fn cells<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
     row.split('|').map(str::trim).filter(|cell| !cell.is_empty()).skip(1).collect()
 }
 
+const MCU: &str = include_str!("../expected/speed-mcu.txt");
+
+/// Fields of the first line of the benchmark that begins so.
+fn measured(name: &str, math: &str, classes: usize, field: &str) -> &'static str {
+    let start = format!("bench name={name} math={math} C={classes} ");
+    let line = MCU.lines().find(|line| line.starts_with(&start)).expect("a line of the benchmark");
+    let value = line.split(' ').find_map(|word| word.strip_prefix(&format!("{field}=")));
+    value.expect("a field of the line")
+}
+
+#[test]
+fn table_of_costs() {
+    const ACCURACY: &str = include_str!("../expected/accuracy.md");
+    let losses: [(&str, &str, &str, &[usize], Option<&str>); 11] = [
+        ("CrossEntropy", "cross-entropy", "Fast", &[4, 21], Some("cross entropy, `Fast`")),
+        ("BinaryCrossEntropy", "binary-cross-entropy", "Fast", &[1], Some("binary cross entropy, `Fast`")),
+        ("Focal", "focal", "Fast", &[4, 21], Some("focal, `Fast`")),
+        ("SigmoidFocal", "sigmoid-focal", "Fast", &[1], Some("sigmoid focal, `Fast`")),
+        ("Overlap", "dice", "Fast", &[4, 21], Some("Dice, `Fast`")),
+        ("Lovasz", "lovasz", "Fast", &[4, 21], Some("Lovász, `Fast`")),
+        ("LovaszHistogram", "lovasz-histogram", "Fast", &[4, 21], None),
+        ("LovaszHinge", "lovasz-hinge", "-", &[1], Some("Lovász hinge, none")),
+        ("Ohem", "ohem", "Fast", &[4, 21], None),
+        ("SemanticEncoding", "semantic-encoding", "Fast", &[4], None),
+        ("PixelContrast", "pixel-contrast", "Fast", &[16], None),
+    ];
+    for (loss, name, math, classes, row) in losses {
+        let instructions: Vec<_> = classes.iter().map(|&classes| measured(name, math, classes, "per_elt")).collect();
+        let bytes = |field| spaced(measured(name, math, classes[0], field).parse().expect("a number"));
+        let error = row.map_or("–", |row| cells(ACCURACY, row)[0].split(", ").nth(1).expect("the gradient's"));
+        let cost = cost(&format!("`{loss}`"));
+        assert_eq!(cost[..3], [instructions.join(" / "), bytes("flash"), bytes("stack")], "{loss}");
+        assert_eq!(cost[5], error, "{loss}");
+    }
+}
+
 #[test]
 fn tables_of_speed() {
-    const MCU: &str = include_str!("../expected/speed-mcu.txt");
     const HOST: &str = include_str!("../expected/speed-host.md");
     let names = [("cross entropy", "cross-entropy"), ("focal, γ = 2", "focal"), ("Dice", "dice"), ("Lovász", "lovasz")];
     let readme = README.split("## Speed").nth(1).expect("a chapter");
@@ -114,11 +149,7 @@ fn tables_of_speed() {
     let summary = HOST.split("least, geometric mean, most").nth(1).expect("a summary");
     for (row, name) in names {
         let instructions = |name: &str, math: &str| {
-            let of = |classes| {
-                let start = format!("bench name={name} math={math} C={classes} P=1024 ");
-                let line = MCU.lines().find(|line| line.starts_with(&start)).expect("a line of the benchmark");
-                line.split("per_elt=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number")
-            };
+            let of = |classes| measured(name, math, classes, "per_elt");
             format!("{} / {}", of(4), of(21))
         };
         let textbook = |language| instructions(&format!("textbook-{language}-{name}"), "-");
