@@ -46,8 +46,8 @@
 //!
 //! # Versions
 //!
-//! A minor release may raise the Rust version and change scratch sizes, the size of [`Tiles`], speed, flash and stack. Bits are
-//! covered by the changelog: each release ends with a line "Numerics:" that says whether they are those of the release before.
+//! The package's README says what a version promises. Bits are covered by the changelog: each release ends with a line
+//! "Numerics:" that says whether they are those of the release before.
 
 #![no_std]
 #![forbid(unsafe_code)]

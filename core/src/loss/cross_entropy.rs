@@ -38,8 +38,9 @@ use core::marker::PhantomData;
 /// First, and as the first term of a [`Sum`](crate::Sum). Without weights, and in few steps, it can miss a rare class
 /// altogether: of three seeds of 600 steps on cracks of 2.3 % of the pixels one ended with an IoU of 0.00 and two with 0.33
 /// and 0.34; in 1800 steps all three found it. With weights of inverse frequency all three found it in 600, but with 0.20
-/// to 0.23; with [`Overlap::dice`](crate::Overlap::dice) or [`Lovasz`](crate::Lovasz) as a second term with 0.37 or 0.38
-/// (`cargo run --release -- --seeds 3 --data examples-host/data/crack` in the repository; its README has the table).
+/// to 0.23; with Dice [over the batch](crate::Overlap::per_batch) or [`Lovasz`](crate::Lovasz) as a second term with 0.37 or
+/// 0.38 (`cargo run --release -- --seeds 3 --data examples-host/data/crack` in the repository, with `--steps 1800` for the
+/// longer runs; its README has the table).
 ///
 /// # Pitfalls
 ///

@@ -3,14 +3,14 @@
 use crate::faults::flip_bits;
 use crate::qemu::{EEPROM_LEN, ERASED, Firmware, Options};
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Runs a firmware in QEMU.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "runner", version)]
+#[command(name = "runner", version, group = ArgGroup::new("faults").multiple(true))]
 pub(crate) struct Arguments {
     /// The firmware, an ELF file
     pub(crate) firmware: PathBuf,
@@ -40,15 +40,15 @@ pub(crate) struct Arguments {
     pub(crate) power_cuts: u32,
 
     /// Spoil one in so many of the bytes that the UART carries to the firmware, none if 0: lost, sent twice, or a bit flipped
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "data", group = "faults")]
     pub(crate) spoil: u64,
 
     /// Flip so many bits of what the EEPROM holds first, as if it were worn or hit by radiation
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "eeprom")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "eeprom", group = "faults")]
     pub(crate) spoil_eeprom: u32,
 
     /// Which bytes or bits to spoil, and how
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "faults")]
     pub(crate) seed: u64,
 
     /// Cut the power after so many seconds, whatever the firmware does
