@@ -123,7 +123,7 @@ impl<V: Verb> Job for OverBatch<V> {
                 let (planes, mut grad) = (Planes::<C>::new(logits, images)?, PlanesMut::<C>::new(grad, images)?);
                 call(self.verb, loss, &scarce::Batch::new(&planes, labels)?, &mut grad, scratch)
             }
-            Layout::Rows | Layout::Planes => return Err(Failure::NotBuilt(layout as usize)),
+            Layout::Rows | Layout::Planes => return Err(Failure::LayoutNotBuilt(layout)),
         };
         Ok(loss?)
     }
