@@ -298,6 +298,20 @@ static void of_presence(const uint8_t *classes_of)
          IMAGES * CLASSES);
 }
 
+/* ---- Whether planes are built in. */
+
+static void of_planes(struct scarce_batch batch)
+{
+    batch.layout = SCARCE_LAYOUT_PLANES;
+    const int32_t status = scarce_cross_entropy_value(&batch, NULL, &loss, &error);
+    if (status == SCARCE_STATUS_LAYOUT_NOT_BUILT && error.status == status && error.got == SCARCE_LAYOUT_PLANES)
+        print("planes: not built in\n");
+    else if (status == SCARCE_STATUS_OK)
+        print("planes: built in\n");
+    else
+        tell("planes", status, 0);
+}
+
 /* ---- Whether the macros say what the functions do. */
 
 #define AGREE(macro, function) (macro(pixels) == function(pixels))
@@ -359,6 +373,7 @@ int main(void)
     of_overlap(&batch);
     of_sorted(&batch);
     of_presence(labels);
+    of_planes(batch);
     fill_logits(logits, PIXELS);
     batch.classes = 1;
     batch.labels = binary;

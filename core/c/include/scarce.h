@@ -4,7 +4,8 @@
    Every function but those that return defaults or lengths returns one of enum scarce_status. Unless that is
    SCARCE_STATUS_OK, nothing has been written but the struct scarce_error, which may be NULL. Options may be NULL: the
    defaults. Any other pointer to something may be NULL only where there is nothing: no pixels, no scratch. What is written
-   (grad, scratch) overlaps nothing else. What scratch holds is irrelevant. */
+   (grad, scratch) overlaps nothing else. What scratch holds is irrelevant. During a call nobody else, be it a thread, an
+   interrupt or DMA, writes what is read, nor reads or writes what is written (grad, scratch, loss, error). */
 
 #ifndef SCARCE_H
 #define SCARCE_H
@@ -51,7 +52,7 @@ enum scarce_status {
   SCARCE_STATUS_ANCHOR = 5,
   // A score was to be a probability: `index`. No function here takes probabilities.
   SCARCE_STATUS_PROBABILITY = 6,
-  // The pixels (or, in planes, the scores: `got`) cannot be divided into so many images (`needed`).
+  // The pixels (`got`) cannot be divided into so many images (`needed`).
   SCARCE_STATUS_IMAGES = 7,
   // More than 2^32 - 1 pixels.
   SCARCE_STATUS_TOO_MANY_PIXELS = 8,
@@ -71,11 +72,13 @@ enum scarce_status {
   SCARCE_STATUS_OVERLAP = 34,
   // A buffer would be larger than an object can be: `buffer`.
   SCARCE_STATUS_TOO_LONG = 35,
-  // The library was not built for this number of classes or dimensions (`SCARCE_CLASSES`, `SCARCE_DIMENSIONS`), this loss
-  // is not defined for it, or the layout was not built in: `got`.
+  // The library was not built for this number of classes or dimensions (`SCARCE_CLASSES`, `SCARCE_DIMENSIONS`), or this
+  // loss is not defined for it: `got`.
   SCARCE_STATUS_NOT_BUILT = 36,
   // A field that holds one of an enumeration holds something else: `got`.
   SCARCE_STATUS_ENUMERATOR = 37,
+  // The library was not built for this layout (its features `rows` and `planes`): `got`.
+  SCARCE_STATUS_LAYOUT_NOT_BUILT = 38,
 };
 
 // What a pointer points to.

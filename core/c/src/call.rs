@@ -27,54 +27,73 @@ pub(crate) trait Job {
     unsafe fn run<const C: usize>(self, loss: &impl Loss<C>) -> Result<f32, Failure>;
 }
 
-/// One of the three methods of a loss.
-trait Verb {
-    fn call<const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        self,
-        loss: &impl Loss<C>,
-        batch: &scarce::Batch<'_, S, C>,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> Result<f32, Error>;
+/// What becomes of the gradient, as C says it.
+#[derive(Clone, Copy)]
+pub(crate) enum Gradient {
+    /// Nothing.
+    None,
+    /// So many times the gradient is added.
+    Add(f32, *mut f32),
+    /// It is written.
+    Write(*mut f32),
 }
 
+impl Gradient {
+    /// Where it is: so many elements, or none.
+    pub(crate) fn region(self, len: usize) -> Result<Region<f32>, Failure> {
+        match self {
+            Self::None => Region::new(ptr::null(), 0, Buffer::Grad),
+            Self::Add(_, grad) | Self::Write(grad) => Region::new(grad, len, Buffer::Grad),
+        }
+    }
+}
+
+/// A [`Gradient`] whose variant the compiler knows, so that a function for C holds the code of one method of a loss.
+trait Verb: Copy {
+    fn gradient(self) -> Gradient;
+}
+
+#[derive(Clone, Copy)]
 struct Compute;
-struct Add(f32);
-struct Write;
+#[derive(Clone, Copy)]
+struct Add(f32, *mut f32);
+#[derive(Clone, Copy)]
+struct Write(*mut f32);
 
 impl Verb for Compute {
-    fn call<const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        self,
-        loss: &impl Loss<C>,
-        batch: &scarce::Batch<'_, S, C>,
-        _: &mut G,
-        scratch: &mut [u32],
-    ) -> Result<f32, Error> {
-        loss.value(batch, scratch)
+    #[inline]
+    fn gradient(self) -> Gradient {
+        Gradient::None
     }
 }
 
 impl Verb for Add {
-    fn call<const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        self,
-        loss: &impl Loss<C>,
-        batch: &scarce::Batch<'_, S, C>,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> Result<f32, Error> {
-        loss.add_grad(batch, self.0, grad, scratch)
+    #[inline]
+    fn gradient(self) -> Gradient {
+        Gradient::Add(self.0, self.1)
     }
 }
 
 impl Verb for Write {
-    fn call<const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
-        self,
-        loss: &impl Loss<C>,
-        batch: &scarce::Batch<'_, S, C>,
-        grad: &mut G,
-        scratch: &mut [u32],
-    ) -> Result<f32, Error> {
-        loss.value_and_grad(batch, grad, scratch)
+    #[inline]
+    fn gradient(self) -> Gradient {
+        Gradient::Write(self.0)
+    }
+}
+
+/// The method of a loss that the verb names; `grad` lies where the verb says.
+#[inline]
+fn call<const C: usize, S: Scores<C> + ?Sized, G: ScoresMut<C> + ?Sized>(
+    verb: impl Verb,
+    loss: &impl Loss<C>,
+    batch: &scarce::Batch<'_, S, C>,
+    grad: &mut G,
+    scratch: &mut [u32],
+) -> Result<f32, Error> {
+    match verb.gradient() {
+        Gradient::None => loss.value(batch, scratch),
+        Gradient::Add(scale, _) => loss.add_grad(batch, scale, grad, scratch),
+        Gradient::Write(_) => loss.value_and_grad(batch, grad, scratch),
     }
 }
 
@@ -98,13 +117,13 @@ impl<V: Verb> Job for OverBatch<V> {
             Layout::Rows if cfg!(feature = "rows") => {
                 let ((rows, _), (grad, _)) = (logits.as_chunks::<C>(), grad.as_chunks_mut::<C>());
                 let batch = scarce::Batch::new(rows, labels)?.with_images(images)?;
-                self.verb.call(loss, &batch, grad, scratch)
+                call(self.verb, loss, &batch, grad, scratch)
             }
             Layout::Planes if cfg!(feature = "planes") => {
                 let (planes, mut grad) = (Planes::<C>::new(logits, images)?, PlanesMut::<C>::new(grad, images)?);
-                self.verb.call(loss, &scarce::Batch::new(&planes, labels)?, &mut grad, scratch)
+                call(self.verb, loss, &scarce::Batch::new(&planes, labels)?, &mut grad, scratch)
             }
-            Layout::Rows | Layout::Planes => return Err(Failure::NotBuilt(layout as usize)),
+            Layout::Rows | Layout::Planes => return Err(Failure::LayoutNotBuilt(layout)),
         };
         Ok(loss?)
     }
@@ -155,27 +174,6 @@ impl Words {
     }
 }
 
-/// What becomes of the gradient, as C says it.
-#[derive(Clone, Copy)]
-pub(crate) enum Gradient {
-    /// Nothing.
-    None,
-    /// So many times the gradient is added.
-    Add(f32, *mut f32),
-    /// It is written.
-    Write(*mut f32),
-}
-
-impl Gradient {
-    /// Where it is: so many elements, or none.
-    pub(crate) fn region(self, len: usize) -> Result<Region<f32>, Failure> {
-        match self {
-            Self::None => Region::new(ptr::null(), 0, Buffer::Grad),
-            Self::Add(_, grad) | Self::Write(grad) => Region::new(grad, len, Buffer::Grad),
-        }
-    }
-}
-
 /// The loss.
 ///
 /// # Safety
@@ -187,7 +185,7 @@ pub(crate) unsafe fn value<O: Options>(
     results: Results,
 ) -> i32 {
     // SAFETY: by the caller.
-    unsafe { results.of(|| over_batch(batch, options, Compute, Gradient::None, scratch)) }
+    unsafe { results.of(|| over_batch(batch, options, Compute, scratch)) }
 }
 
 /// The loss; adds `scale` times its gradient.
@@ -203,7 +201,7 @@ pub(crate) unsafe fn add_grad<O: Options>(
     results: Results,
 ) -> i32 {
     // SAFETY: by the caller.
-    unsafe { results.of(|| over_batch(batch, options, Add(scale), Gradient::Add(scale, grad), scratch)) }
+    unsafe { results.of(|| over_batch(batch, options, Add(scale, grad), scratch)) }
 }
 
 /// The loss; writes its gradient.
@@ -218,7 +216,7 @@ pub(crate) unsafe fn value_and_grad<O: Options>(
     results: Results,
 ) -> i32 {
     // SAFETY: by the caller.
-    unsafe { results.of(|| over_batch(batch, options, Write, Gradient::Write(grad), scratch)) }
+    unsafe { results.of(|| over_batch(batch, options, Write(grad), scratch)) }
 }
 
 /// # Safety
@@ -227,14 +225,13 @@ unsafe fn over_batch<O: Options>(
     batch: *const Batch,
     options: *const O,
     verb: impl Verb,
-    gradient: Gradient,
     scratch: Words,
 ) -> Result<f32, Failure> {
     // SAFETY: by the caller.
     let batch = unsafe { Checked::new(batch) }?;
     // SAFETY: by the caller.
     let options = unsafe { options_or(options, O::DEFAULT) }?;
-    let (grad, scratch) = (gradient.region(batch.logits.len())?, scratch.region()?);
+    let (grad, scratch) = (verb.gradient().region(batch.logits.len())?, scratch.region()?);
     grad.apart_from(&scratch)?;
     grad.apart_from(&batch.logits)?;
     grad.apart_from(&batch.labels)?;

@@ -29,9 +29,9 @@
 //! The library is built for the numbers of classes that the environment variable `SCARCE_CLASSES` lists (by default `1 2 3 4`;
 //! each takes a while to compile), and for the dimensions of embeddings in `SCARCE_DIMENSIONS` (`8 16`). It chooses among them
 //! at run time, and refuses others: `SCARCE_STATUS_NOT_BUILT`. With `--no-default-features --features rows` (or `planes`) it
-//! knows one layout. What is not listed, and functions that the firmware does not call, take no flash: cross entropy of rows
-//! of 4 classes, value and gradient, takes 8350 bytes on a Cortex-M4F, with all checks (`examples-mcu/c/run`), where both
-//! layouts are built in 13154.
+//! knows one layout, and refuses the other: `SCARCE_STATUS_LAYOUT_NOT_BUILT`. What is not listed, and functions that the
+//! firmware does not call, take no flash: cross entropy of rows of 4 classes, value and gradient, with all checks, on a
+//! Cortex-M4F, takes 8362 bytes of flash (`examples-mcu/c/run` prints it).
 //!
 //! On bare metal the library needs no C library, and brings the `memcpy`, `memset` and the like that it needs, for which
 //! another definition takes precedence. `--gc-sections` is not only for flash: the panic handler, which nothing calls, names a
@@ -40,25 +40,35 @@
 //!
 //! # Buffers
 //!
-//! * Pointers to structs and to buffers must point to so many elements as their struct says; the library cannot check that,
-//!   and it is all that it asks of the caller. They are read and written during the call and not kept.
+//! Three rules the library cannot check:
+//!
+//! * Pointers to structs and to buffers must point to so many elements as their struct says. They are read and written during
+//!   the call and not kept.
+//! * During the call nobody else, be it a thread, an interrupt or DMA, writes what is read, nor reads or writes what is written:
+//!   `grad`, `scratch`, `loss` and `error`.
+//! * `grad` of `…_add_grad` has been initialised. Other `grad`, and `scratch`, of C need not be: what they hold is irrelevant.
+//!   Callers in Rust initialise them, and so does C that is optimised together with the library (LTO across languages), whose
+//!   compiler knows what has never been written. `loss` and `error` need not be.
+//!
+//! The rest it checks, or it is fine:
+//!
 //! * `NULL` where there is something, a pointer that is not aligned for its type, a length that no object has: each is an
 //!   error. `NULL` is fine where there is nothing: no pixels, no scratch, and for `error`.
 //! * What is written, `grad` and `scratch`, must not overlap each other nor what is read: `SCARCE_STATUS_OVERLAP`. What is read
 //!   may overlap. `loss` or `error` is written last, and may lie anywhere.
 //! * `grad` has the layout and the length of the logits. `…_add_grad` reads it, `…_value_and_grad` overwrites it.
 //! * `scratch` is words of 32 bits, as many as the function `…_scratch_len` says, or the macro of that name in capitals, for
-//!   static arrays. What it holds before and after is irrelevant; calls may share it, unless they run at the same time.
+//!   static arrays. Calls may share it, unless they run at the same time.
 //! * On an error nothing is written but `error`. It is not written otherwise.
 //! * No function has a state: calls on different buffers may run at the same time, in interrupts too.
 //!
 //! # Safety
 //!
-//! All exported functions that take pointers are `unsafe` for the first of these rules, and for no other reason.
+//! All exported functions that take pointers are `unsafe` for the first three of these rules, and for no other reason.
 
 #![no_std]
 #![allow(unsafe_code, reason = "functions that C calls; `memory` makes slices of their pointers")]
-#![allow(unsafe_op_in_unsafe_fn, reason = "exported functions hand their caller's promise on")]
+#![allow(unsafe_op_in_unsafe_fn, reason = "exported functions, and options, hand their caller's promise on")]
 #![allow(clippy::missing_safety_doc, reason = "one contract for all exported functions: the crate's documentation")]
 
 #[cfg(not(target_os = "none"))]

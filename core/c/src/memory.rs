@@ -63,12 +63,16 @@ impl<T: Copy> Region<T> {
     /// The elements, to be written.
     ///
     /// # Safety
-    /// They can be read and written, and nobody else does either, while the slice lives.
+    /// They can be read and written, and nobody else does either, while the slice lives. Each is initialised, as far as the
+    /// compiler of this crate can know.
     pub(crate) unsafe fn write<'a>(self) -> &'a mut [T] {
         if self.len == 0 {
             return &mut [];
         }
-        // SAFETY: as in `read`; they are the slice's alone, by the caller.
+        // SAFETY: as in `read`; they are the slice's alone, by the caller. Memory that C has never written is nothing
+        // uninitialised here: C is compiled apart, so that the compiler cannot know, and takes it to hold some bits; any are a
+        // value of `f32` and of `u32`, which are the types of what is written. Whom it does know, callers in Rust and in C
+        // that is optimised together with this crate, the crate's documentation asks to initialise it.
         unsafe { slice::from_raw_parts_mut(self.data, self.len) }
     }
 }
@@ -96,13 +100,11 @@ pub(crate) unsafe fn of_classes<const C: usize>(data: *const f32, buffer: Buffer
     Ok(unsafe { region.read() }.first_chunk().copied())
 }
 
-/// Writes one value.
+/// Writes one value, over what need not have been one: there is no reference to the place.
 ///
 /// # Safety
-/// The region is of one value, which can be written.
+/// The region is of one value, which can be written, and no slice of it lives.
 pub(crate) unsafe fn put<T: Copy>(region: Region<T>, value: T) {
-    // SAFETY: by the caller; no other slice lives.
-    if let Some(place) = unsafe { region.write() }.first_mut() {
-        *place = value;
-    }
+    // SAFETY: not null and aligned, by `new`; of one value, and writable, by the caller.
+    unsafe { region.data.write(value) };
 }

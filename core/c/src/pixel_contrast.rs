@@ -1,5 +1,7 @@
 //! Contrast between the embeddings of pixels of different classes.
 
+#![deny(unsafe_op_in_unsafe_fn)]
+
 use crate::batch::{ignored, labels};
 use crate::call::{Gradient, Results, Words, options_or};
 use crate::memory::{Region, one};
@@ -61,7 +63,10 @@ unsafe fn run(
     gradient: Gradient,
     scratch: Words,
 ) -> Result<f32, Failure> {
-    let (data, options) = (one(embeddings, Buffer::Data)?, options_or(options, PixelContrastOptions::USUAL)?);
+    // SAFETY: by the caller.
+    let data = unsafe { one(embeddings, Buffer::Data) }?;
+    // SAFETY: by the caller.
+    let options = unsafe { options_or(options, PixelContrastOptions::USUAL) }?;
     let rows = Region::of_rows(data.rows, data.number, data.dimensions, Buffer::Embeddings)?;
     let classes = Region::new(data.labels, data.number, Buffer::Labels)?;
     let anchors_len = if data.anchors.is_null() { 0 } else { data.anchors_len };
@@ -75,14 +80,18 @@ unsafe fn run(
     scratch.apart_from(&classes)?;
     scratch.apart_from(&anchors)?;
     for_dimensions!(data.dimensions, D => {
-        let ((rows, _), (grad, _)) = (rows.read().as_chunks::<D>(), grad.write().as_chunks_mut::<D>());
-        let labels = labels(classes.read(), ignored(data.has_ignore, data.ignore));
+        // SAFETY: by the caller; neither `grad` nor `scratch` has a byte of any: their `apart_from` above.
+        let (rows, classes, anchors) = unsafe { (rows.read(), classes.read(), anchors.read()) };
+        // SAFETY: by the caller; the slices that live are of what both are apart from, and `grad.apart_from(&scratch)`.
+        let (grad, scratch) = unsafe { (grad.write(), scratch.write()) };
+        let ((rows, _), (grad, _)) = (rows.as_chunks::<D>(), grad.as_chunks_mut::<D>());
+        let labels = labels(classes, ignored(data.has_ignore, data.ignore));
         let embeddings = if data.anchors.is_null() {
             scarce::Embeddings::new(rows, labels)?
         } else {
-            scarce::Embeddings::at(rows, labels, anchors.read())?
+            scarce::Embeddings::at(rows, labels, anchors)?
         };
-        let (loss, scratch) = (options.loss(), scratch.write());
+        let loss = options.loss();
         Ok(match gradient {
             Gradient::None => loss.value(&embeddings, Within, &mut All, scratch),
             Gradient::Add(scale, _) => loss.add_grad(&embeddings, Within, &mut All, scale, grad, scratch),
@@ -113,7 +122,8 @@ pub unsafe extern "C" fn scarce_pixel_contrast_value(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(embeddings, options, Gradient::None, Words(scratch, scratch_len)))
+    // SAFETY: by the caller.
+    unsafe { Results { loss, error }.of(|| run(embeddings, options, Gradient::None, Words(scratch, scratch_len))) }
 }
 
 /// Pixel contrast: the loss, and `grad += scale * gradient`, `number * dimensions` of them. Scratch as for the loss.
@@ -128,7 +138,10 @@ pub unsafe extern "C" fn scarce_pixel_contrast_add_grad(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(embeddings, options, Gradient::Add(scale, grad), Words(scratch, scratch_len)))
+    // SAFETY: by the caller.
+    unsafe {
+        Results { loss, error }.of(|| run(embeddings, options, Gradient::Add(scale, grad), Words(scratch, scratch_len)))
+    }
 }
 
 /// Pixel contrast: the loss, and `grad = gradient`, `number * dimensions` of them. Scratch as for the loss.
@@ -142,5 +155,8 @@ pub unsafe extern "C" fn scarce_pixel_contrast_value_and_grad(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(embeddings, options, Gradient::Write(grad), Words(scratch, scratch_len)))
+    // SAFETY: by the caller.
+    unsafe {
+        Results { loss, error }.of(|| run(embeddings, options, Gradient::Write(grad), Words(scratch, scratch_len)))
+    }
 }

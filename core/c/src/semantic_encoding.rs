@@ -1,5 +1,7 @@
 //! Which classes are in an image.
 
+#![deny(unsafe_op_in_unsafe_fn)]
+
 use crate::batch::{ignored, labels};
 use crate::call::{Gradient, Results, options_or};
 use crate::memory::{Region, of_classes, one};
@@ -44,7 +46,8 @@ impl SemanticEncodingOptions {
     /// The array can be read.
     unsafe fn loss<const C: usize>(&self) -> Result<SemanticEncoding<C>, Failure> {
         let mut loss = SemanticEncoding::new();
-        if let Some(weights) = of_classes(self.weights, Buffer::ClassOptions)? {
+        // SAFETY: by the caller.
+        if let Some(weights) = unsafe { of_classes(self.weights, Buffer::ClassOptions) }? {
             loss = loss.with_weights(weights);
         }
         Ok(if self.counting_empty_images != 0 { loss.counting_empty_images() } else { loss })
@@ -58,16 +61,24 @@ unsafe fn run(
     options: *const SemanticEncodingOptions,
     gradient: Gradient,
 ) -> Result<f32, Failure> {
-    let (presence, options) = (one(presence, Buffer::Data)?, options_or(options, SemanticEncodingOptions::USUAL)?);
+    // SAFETY: by the caller.
+    let presence = unsafe { one(presence, Buffer::Data) }?;
+    // SAFETY: by the caller.
+    let options = unsafe { options_or(options, SemanticEncodingOptions::USUAL) }?;
     let logits = Region::of_rows(presence.logits, presence.images, presence.classes, Buffer::Logits)?;
     let data = Region::new(presence.labels, presence.pixels, Buffer::Labels)?;
     let grad = gradient.region(logits.len())?;
     grad.apart_from(&logits)?;
     grad.apart_from(&data)?;
     for_classes!(presence.classes, C => {
-        let loss = options.loss::<C>()?;
-        let ((rows, _), (grad, _)) = (logits.read().as_chunks::<C>(), grad.write().as_chunks_mut::<C>());
-        let labels = labels(data.read(), ignored(presence.has_ignore, presence.ignore));
+        // SAFETY: by the caller; the array is copied before anything is written.
+        let loss = unsafe { options.loss::<C>() }?;
+        // SAFETY: by the caller; `grad` has no byte of either: `grad.apart_from` above.
+        let (logits, data) = unsafe { (logits.read(), data.read()) };
+        // SAFETY: by the caller; the slices that live are of what `grad` is apart from.
+        let grad = unsafe { grad.write() };
+        let ((rows, _), (grad, _)) = (logits.as_chunks::<C>(), grad.as_chunks_mut::<C>());
+        let labels = labels(data, ignored(presence.has_ignore, presence.ignore));
         Ok(match gradient {
             Gradient::None => loss.value(rows, labels),
             Gradient::Add(scale, _) => loss.add_grad(rows, labels, scale, grad),
@@ -90,7 +101,8 @@ pub unsafe extern "C" fn scarce_semantic_encoding_value(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(presence, options, Gradient::None))
+    // SAFETY: by the caller.
+    unsafe { Results { loss, error }.of(|| run(presence, options, Gradient::None)) }
 }
 
 /// Semantic encoding: the loss, and `grad += scale * gradient`, `images * classes` of them.
@@ -103,7 +115,8 @@ pub unsafe extern "C" fn scarce_semantic_encoding_add_grad(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(presence, options, Gradient::Add(scale, grad)))
+    // SAFETY: by the caller.
+    unsafe { Results { loss, error }.of(|| run(presence, options, Gradient::Add(scale, grad))) }
 }
 
 /// Semantic encoding: the loss, and `grad = gradient`, `images * classes` of them.
@@ -115,5 +128,6 @@ pub unsafe extern "C" fn scarce_semantic_encoding_value_and_grad(
     loss: *mut f32,
     error: *mut ErrorReport,
 ) -> i32 {
-    Results { loss, error }.of(|| run(presence, options, Gradient::Write(grad)))
+    // SAFETY: by the caller.
+    unsafe { Results { loss, error }.of(|| run(presence, options, Gradient::Write(grad))) }
 }

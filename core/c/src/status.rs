@@ -1,5 +1,6 @@
 //! Why a call was refused, as C is told.
 
+use crate::batch::Layout;
 use scarce::Error;
 
 /// What every function returns, as an `int32_t`. Whatever is not `SCARCE_STATUS_OK` is an error: nothing has been written but
@@ -21,7 +22,7 @@ pub enum Status {
     Anchor = 5,
     /// A score was to be a probability: `index`. No function here takes probabilities.
     Probability = 6,
-    /// The pixels (or, in planes, the scores: `got`) cannot be divided into so many images (`needed`).
+    /// The pixels (`got`) cannot be divided into so many images (`needed`).
     Images = 7,
     /// More than 2^32 - 1 pixels.
     TooManyPixels = 8,
@@ -41,11 +42,13 @@ pub enum Status {
     Overlap = 34,
     /// A buffer would be larger than an object can be: `buffer`.
     TooLong = 35,
-    /// The library was not built for this number of classes or dimensions (`SCARCE_CLASSES`, `SCARCE_DIMENSIONS`), this loss
-    /// is not defined for it, or the layout was not built in: `got`.
+    /// The library was not built for this number of classes or dimensions (`SCARCE_CLASSES`, `SCARCE_DIMENSIONS`), or this
+    /// loss is not defined for it: `got`.
     NotBuilt = 36,
     /// A field that holds one of an enumeration holds something else: `got`.
     Enumerator = 37,
+    /// The library was not built for this layout (its features `rows` and `planes`): `got`.
+    LayoutNotBuilt = 38,
 }
 
 /// What a pointer points to.
@@ -149,6 +152,7 @@ pub(crate) enum Failure {
     Overlap(Buffer),
     TooLong(Buffer),
     NotBuilt(usize),
+    LayoutNotBuilt(Layout),
     Enumerator(u32),
 }
 
@@ -191,6 +195,7 @@ impl Failure {
             Self::Overlap(which) => buffer(Status::Overlap, which),
             Self::TooLong(which) => buffer(Status::TooLong, which),
             Self::NotBuilt(got) => ErrorReport { got, ..of(Status::NotBuilt) },
+            Self::LayoutNotBuilt(got) => ErrorReport { got: got as usize, ..of(Status::LayoutNotBuilt) },
             Self::Enumerator(got) => ErrorReport { got: got as usize, ..of(Status::Enumerator) },
         }
     }
@@ -267,6 +272,13 @@ mod tests {
         }
         let statuses: BTreeSet<i32> = errors.iter().map(|(error, _)| status(*error)).collect();
         assert_eq!(statuses, (1..=11).collect());
+    }
+
+    #[test]
+    fn a_refused_layout_is_not_taken_for_a_number_of_classes() {
+        let report = |status: Status| ErrorReport { status: status as i32, got: 1, ..ErrorReport::default() };
+        assert_eq!(Failure::NotBuilt(1).report(), report(Status::NotBuilt));
+        assert_eq!(Failure::LayoutNotBuilt(Layout::Planes).report(), report(Status::LayoutNotBuilt));
     }
 
     #[test]
