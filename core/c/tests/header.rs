@@ -1,6 +1,6 @@
 //! The committed header is what the source says.
 //!
-//! `SCARCE_HEADER=write cargo test -p scarce-c --test header` writes it anew.
+//! `SCARCE_HEADER=write cargo test -p scarce-c --features header --test header` writes it anew.
 
 use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, Language, RenameRule, Style};
 use std::collections::HashMap;
@@ -101,6 +101,6 @@ fn header_is_current() {
     let committed = fs::read_to_string(&path).expect("the header is there");
     assert!(
         committed == current,
-        "include/scarce.h is not what the source says: SCARCE_HEADER=write cargo test -p scarce-c --test header"
+        "include/scarce.h is not what the source says: SCARCE_HEADER=write cargo test -p scarce-c --features header --test header"
     );
 }

@@ -105,9 +105,9 @@ pub enum VolumeWeights {
 ///
 /// Beside cross entropy, in a [`Sum`](crate::Sum). A class of one pixel in an image of many is worth as much as the
 /// background: that is the point, and it makes training from scratch with this loss alone unreliable. Dice over the batch
-/// ([`per_batch`](Self::per_batch)) alone missed cracks of 2.3 % of the pixels with one of three seeds (IoU 0.00, 0.38 and 0.37 after 600 steps), with cross entropy it
-/// found them with each (0.37 to 0.38); on precipitates of 1.7 % it came to 0.65 to 0.67 alone, and cross entropy to 0.55
-/// to 0.60 (`cargo run --release -- --seeds 3 --data examples-host/data/crack`, or `…/alloy`, in the repository). Tversky
+/// ([`per_batch`](Self::per_batch)) alone missed cracks of 2.3 % of the pixels with one of three seeds (IoU 0.00, 0.38 and
+/// 0.37 after 600 steps), with cross entropy it found them with each (0.37 to 0.38); on precipitates of 1.7 % it came to
+/// 0.65 to 0.67 alone, and cross entropy to 0.55 to 0.60 (`cargo run --release -- --seeds 3 --data examples-host/data/crack`, or `…/alloy`, in the repository). Tversky
 /// with β > α asks for recall (Salehi et al. 2017). Of the losses on regions these keep the least: a few sums, also [tile
 /// by tile](crate::Tiled).
 ///

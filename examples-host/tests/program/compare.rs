@@ -2,8 +2,9 @@
 
 use crate::folder::{Folder, program, read};
 use predicates::prelude::*;
-use scarce_host::compare::BASELINE;
+use scarce_host::compare::{BASELINE, DEFAULT, FOLDERS};
 use scarce_host::losses::table;
+use std::fs;
 use std::path::Path;
 
 /// The rows of the tables of a chapter, as cells.
@@ -94,6 +95,41 @@ fn the_table_goes_to_a_file_that_can_be_written() {
     let named = predicate::str::contains(nowhere.display().to_string());
     compare(&nowhere, "100000").code(2).stdout("").stderr(named);
     assert_eq!(read(&file), text);
+}
+
+#[test]
+fn what_is_committed_has_all_losses_and_all_sets() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = read(&root.join("../tests/expected/compare.md"));
+    let mut there: Vec<String> = fs::read_dir(root.join("data"))
+        .expect("readable")
+        .map(|entry| entry.expect("readable"))
+        .filter(|entry| entry.path().join("train").is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    there.sort();
+    assert_eq!(there, sorted(FOLDERS));
+    for set in ["beans"].into_iter().chain(FOLDERS) {
+        is_ranked(&rows(&text, &format!("{set}: ")), DEFAULT, 5);
+    }
+
+    let others: Vec<&str> = titles(DEFAULT).into_iter().filter(|title| *title != titles(BASELINE)[0]).collect();
+    let together = rows(&text, &format!("All {} sets together", FOLDERS.len() + 1));
+    assert_eq!(sorted(together.iter().map(|row| row[0])), sorted(others));
+    assert!(together.iter().all(|row| row.len() == FOLDERS.len() + 5), "{together:?}");
+
+    let sweep = rows(&text, "By imbalance");
+    assert_eq!(sweep.iter().map(|row| row[0]).collect::<Vec<_>>(), titles(DEFAULT));
+    for column in 1..sweep[0].len() {
+        let highest = sweep.iter().map(|row| mean(row[column])).fold(0.0, f64::max);
+        let bold: Vec<_> = sweep.iter().filter(|row| row[column].starts_with("**")).collect();
+        assert_eq!(bold.len(), 1, "column {column}");
+        assert_eq!(mean(bold[0][column]), highest);
+    }
+    // The built-in beans are one of the degrees.
+    for row in rows(&text, "beans: ") {
+        assert!(sweep.iter().any(|of_sweep| of_sweep[0] == row[0] && of_sweep[3].trim_matches('*') == row[1]));
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 /* The losses of scarce, for C99 and later.
-   Written by cbindgen from core/c/src: SCARCE_HEADER=write cargo test -p scarce-c --test header
+   Written by cbindgen from core/c/src: SCARCE_HEADER=write cargo test -p scarce-c --features header --test header
 
    Every function but those that return defaults or lengths returns one of enum scarce_status. Unless that is
    SCARCE_STATUS_OK, nothing has been written but the struct scarce_error, which may be NULL. Options may be NULL: the
