@@ -214,15 +214,15 @@ fn command(arguments: &Compare) -> String {
     if !folders.is_empty() {
         words.push(format!("--data {}", folders.join(" ")));
     }
-    words.extend([(arguments.all, "--all"), (arguments.imbalance, "--imbalance")].map(|(is, flag)| match is {
-        true => flag.to_owned(),
-        false => String::new(),
-    }));
+    for (is_given, flag) in [(arguments.all, "--all"), (arguments.imbalance, "--imbalance")] {
+        if is_given {
+            words.push(flag.to_owned());
+        }
+    }
     if arguments.losses.join(",") != DEFAULT {
         words.push(format!("--losses {}", arguments.losses.join(",")));
     }
     words.push(format!("--seeds {} --steps {}", arguments.seeds, arguments.steps));
-    words.retain(|word| !word.is_empty());
     if let Some(file) = &arguments.out {
         words.push(format!("--out {}", file.display()));
     }
