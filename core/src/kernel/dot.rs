@@ -1,5 +1,7 @@
 //! Inner products and sums of multiples, one at a time and in tiles, in a fixed order that vectorises.
 
+use crate::kernel::tile::VECTORS;
+
 /// Partial sums that run side by side: wide enough for the vectors of hosts, few enough for the registers of a Cortex-M4F.
 const LANES: usize = 8;
 
@@ -17,7 +19,7 @@ pub(crate) type Tile = [[f32; TILE]; TILE];
 
 /// How many vectors of each side have their inner products at once: as many partial sums as registers hold. No bit depends
 /// on it.
-const AT_ONCE: [usize; 2] = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) {
+const AT_ONCE: [usize; 2] = if !VECTORS {
     [1, 1]
 } else if cfg!(target_feature = "avx") {
     [2, 4]
@@ -83,8 +85,8 @@ pub(crate) fn dots<const D: usize>(a: &Rows<'_, D>, b: &Rows<'_, D>, numbers: [u
 }
 
 /// The partial sums of each pair. On hosts a function of its own: what adds them up would upset the loop's registers.
-#[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(always))]
-#[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(never))]
+#[cfg_attr(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa"), inline(always))]
+#[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa")), inline(never))]
 fn partial_sums<const D: usize, const A: usize, const B: usize>(
     a: [&[f32; D]; A],
     b: [&[f32; D]; B],
@@ -156,7 +158,7 @@ fn add_all<const D: usize>(target: &mut [f32; D], factors: &[f32], rows: &[&[f32
 }
 
 /// How many components of a target are in registers while rows are added: eight registers of them. No bit depends on it.
-const WIDE: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) {
+const WIDE: usize = if !VECTORS {
     LANES
 } else if cfg!(target_feature = "avx") {
     64

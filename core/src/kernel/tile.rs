@@ -6,7 +6,13 @@
 /// On hosts, loops over 64 are vectorised as loops; over 8 or 16 they are unrolled first, and the instructions that result
 /// are put together again only in part: cross entropy of 4 classes took 2.3 ns for each score where it takes 1.5 (SSE2).
 /// On a Cortex-M4F a row in registers beats eight pixels in memory.
-pub(crate) const LANES: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { 64 };
+pub(crate) const LANES: usize = if VECTORS { 64 } else { 1 };
+
+/// Whether the target has vector registers, as far as that can be told. Without them are microcontrollers, and hosts with
+/// `--cfg scarce_one_lane`, by which what microcontrollers run is tested. Attributes cannot ask: those that inline name the same
+/// targets.
+pub(crate) const VECTORS: bool =
+    !cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa", scarce_one_lane));
 
 /// The label of a pixel that takes no part: ignored, or past the end. The background of a single channel has another.
 pub(crate) const IGNORED: u32 = u32::MAX;

@@ -44,7 +44,8 @@ impl<const C: usize> Classes<C> {
 ///
 /// ```text
 /// e_i = 1 − p_ic where y_i = c, else p_ic           errors, sorted in decreasing order, ties by pixel
-/// L_c = Σ_k e_(k) g_k                               g_k: by how much the Jaccard loss grows with the k-th pixel
+/// L_c = Σ_k e_(k) g_k                               g_k = J_k − J_(k−1)
+/// J_k = 1 − (n − h_k) / (n + k − h_k)               n pixels of c, h_k of them among the k largest errors; J_0 = 0
 /// L   = mean over the classes of w_c L_c
 /// ```
 ///
@@ -942,8 +943,8 @@ impl<R: Sort, M: Math> LovaszHinge<R, M> {
 
     /// exp(e); 0 for a pixel that takes no part.
     // On a microcontroller a call: only elu makes it, and it would be there in every loop.
-    #[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(never))]
-    #[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(always))]
+    #[cfg_attr(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa"), inline(never))]
+    #[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa")), inline(always))]
     fn exp(error: f32) -> f32 {
         if error == Whole::NO_PART { 0.0 } else { M::exp(error) }
     }

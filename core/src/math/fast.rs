@@ -41,8 +41,8 @@ impl Math for Fast {
     }
 
     // On a microcontroller a call: its eight constants would take the registers of those of `exp`.
-    #[cfg_attr(any(target_arch = "arm", target_arch = "riscv32"), inline(never))]
-    #[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32")), inline(always))]
+    #[cfg_attr(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa"), inline(never))]
+    #[cfg_attr(not(any(target_arch = "arm", target_arch = "riscv32", target_arch = "xtensa")), inline(always))]
     fn ln_1p(x: f32) -> f32 {
         /// √½: where mantissas are split, so that their logarithms lie around 0.
         const SPLIT: u32 = core::f32::consts::FRAC_1_SQRT_2.to_bits();

@@ -17,7 +17,7 @@ use crate::embeddings::inverse_norm;
 use crate::kernel::dot::{Rows, TILE, Tile, add_multiples, add_scaled, dots};
 use crate::kernel::select::COUNTERS;
 use crate::kernel::sum::Sums;
-use crate::kernel::tile::{larger, smaller};
+use crate::kernel::tile::{VECTORS, larger, smaller};
 use crate::math::Math;
 use core::ops::Range;
 
@@ -26,7 +26,7 @@ const STRIP: usize = 8;
 
 /// Rows of a tile whose exponentials are computed at once: a long loop becomes vector instructions, where there are any. No
 /// bit depends on it.
-const ROWS: usize = if cfg!(any(target_arch = "arm", target_arch = "riscv32")) { 1 } else { TILE };
+const ROWS: usize = if VECTORS { TILE } else { 1 };
 
 /// Some rows of a tile.
 type Part = [[f32; TILE]; ROWS];
