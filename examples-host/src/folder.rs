@@ -70,9 +70,14 @@ fn class_names(file: &Path) -> Result<Option<Vec<String>>> {
 
 /// Numbers for names, as many as the labels need.
 fn unnamed_classes<'a>(folder: &Path, images: impl Iterator<Item = &'a Image>) -> Result<Vec<String>> {
-    let labels = images.flat_map(|image| &image.labels).filter(|&&label| label != IGNORED);
-    let largest = labels.max().copied().unwrap_or(0);
-    ensure!(largest > 0, "{}: all masks hold class 0 only; 2 classes are needed", folder.display());
+    let (mut largest, mut note) = (0, String::new());
+    for &label in images.flat_map(|image| &image.labels) {
+        match label {
+            IGNORED => note = format!("; {IGNORED} is for pixels to ignore, and no class"),
+            class => largest = largest.max(class),
+        }
+    }
+    ensure!(largest > 0, "{}: all masks hold class 0 only; 2 classes are needed{note}", folder.display());
     Ok((0..=largest).map(|class| format!("class {class}")).collect())
 }
 
@@ -116,8 +121,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn load_pair(image: &Path, mask: &Path, classes: usize) -> Result<Image> {
-    let picture = read_png(image).with_context(|| image.display().to_string())?;
-    let labels = read_png(mask).with_context(|| mask.display().to_string())?;
+    let (picture, labels) = (load_image(image)?, load_image(mask)?);
     ensure!(labels.channels() == 1, "{}: RGB, but a mask is 8-bit grey, a class number each pixel", mask.display());
     let [size, mask_size] = [picture.shape, labels.shape].map(|shape| format!("{}×{}", shape.width, shape.height));
     ensure!(size == mask_size, "{}: {mask_size} pixels, but {} has {size}", mask.display(), image.display());
@@ -126,10 +130,19 @@ fn load_pair(image: &Path, mask: &Path, classes: usize) -> Result<Image> {
         let last = classes - 1;
         bail!("{}: class {label}; only 0 to {last}, and {IGNORED} for pixels to ignore, can be", mask.display());
     }
-    Ok(Image { name: image.display().to_string(), labels: labels.bytes, ..picture })
+    Ok(Image { labels: labels.bytes, ..picture })
 }
 
-/// Reads a PNG file as it is: nothing is scaled, no palette looked up, so that a label stays the number in the file.
+/// Loads an image without labels from a PNG file, as it is: nothing is scaled, no palette looked up, so that a label stays the
+/// number in the file.
+///
+/// # Errors
+/// If it cannot be used; the message names the file.
+pub fn load_image(path: &Path) -> Result<Image> {
+    let image = read_png(path).with_context(|| path.display().to_string())?;
+    Ok(Image { name: path.display().to_string(), ..image })
+}
+
 fn read_png(path: &Path) -> Result<Image> {
     let mut decoder = png::Decoder::new(BufReader::new(fs::File::open(path)?));
     decoder.set_transformations(Transformations::IDENTITY);

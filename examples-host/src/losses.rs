@@ -72,7 +72,7 @@ pub fn table<const C: usize>() -> [Choice<C>; 21] {
         Choice {
             name: "dice",
             title: "Dice",
-            description: "soft Dice, mean over classes",
+            description: "soft Dice over the batch, mean over classes",
             objective: |_| Box::new(Overlap::dice().per_batch()),
             auxiliary: None,
         },
@@ -86,7 +86,7 @@ pub fn table<const C: usize>() -> [Choice<C>; 21] {
         Choice {
             name: "jaccard",
             title: "Jaccard",
-            description: "soft Jaccard (IoU), mean over classes",
+            description: "soft Jaccard (IoU) over the batch, mean over classes",
             objective: |_| Box::new(Overlap::jaccard().per_batch()),
             auxiliary: None,
         },

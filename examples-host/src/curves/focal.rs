@@ -31,9 +31,10 @@ pub(super) fn draw() -> Result<Vec<Drawing>> {
     };
     let gradient = Lines {
         name: "focal-gradient.png",
-        caption: "Size of its gradient with respect to the true class's logit: what makes the loss that of the rare class is \
-                  how soon it falls to 0 at the right"
-            .to_owned(),
+        caption:
+            "Size of its gradient with respect to the true class's logit: the sooner it falls to 0 at the right, the \
+                  less the many easy pixels count"
+                .to_owned(),
         x: x(),
         y: Axis { title: "|∂loss / ∂logit|", range: 0.0..1.5, numbers: 6, number: &plain },
         series: &slopes,

@@ -1,7 +1,8 @@
 //! Writing a folder all at once.
 
 use super::File;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -9,11 +10,15 @@ use tempfile::TempDir;
 /// Finds out, before there is anything to write, whether the folder could be written. Leaves nothing behind.
 ///
 /// # Errors
-/// If its parent is missing or cannot be written, or if there is something at its place that has no such page.
+/// If its parent is missing or cannot be written, or if there is something at its place that has no such page, or that holds
+/// what no report does.
 pub fn check(out: &Path, page: &str) -> Result<()> {
     if out.exists() {
         let replaceable = out.is_dir() && (out.join(page).is_file() || is_empty(out)?);
         ensure!(replaceable, "{}: there is something else than a folder with {page} already", out.display());
+        if let Some(other) = foreign(out)? {
+            bail!("{}: is in a folder that would be replaced; move it, or name another folder", other.display());
+        }
     }
     beside(out).map(drop)
 }
@@ -41,6 +46,20 @@ pub fn write(out: &Path, page: &str, files: &[File]) -> Result<()> {
         return Err(error).with_context(|| out.display().to_string());
     }
     Ok(())
+}
+
+/// What the folder holds that no report has.
+fn foreign(folder: &Path) -> Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        let of_report = |extension: &OsStr| ["html", "png", "csv", "json"].iter().any(|known| extension == *known);
+        // What file managers leave wherever they were.
+        let is_trace = path.file_name().is_some_and(|name| name == ".DS_Store" || name == "Thumbs.db");
+        if !(is_trace || path.is_file() && path.extension().is_some_and(of_report)) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 fn is_empty(folder: &Path) -> Result<bool> {

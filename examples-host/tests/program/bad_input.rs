@@ -89,17 +89,25 @@ fn a_single_class() {
     refuses(|folder| folder.write("meta.json", r#"{"classes": ["ground"]}"#), "meta.json", "1 classes");
 }
 
+/// Makes all pixels of all masks but one class 0.
+fn flatten(folder: &Folder, first: u8) {
+    for (split, names) in [("train", ["a", "b"]), ("test", ["c", "d"])] {
+        for (number, name) in (0..).zip(names) {
+            let mut mask = GrayImage::new(SIDE + number, SIDE + number);
+            mask.put_pixel(0, 0, Luma([first]));
+            folder.save(&format!("{split}/masks/{name}.png"), &mask);
+        }
+    }
+}
+
 #[test]
 fn nothing_but_class_0() {
-    let flatten = |folder: &Folder| {
-        for (split, names) in [("train", ["a", "b"]), ("test", ["c", "d"])] {
-            for (number, name) in (0..).zip(names) {
-                let side = SIDE + number;
-                folder.save(&format!("{split}/masks/{name}.png"), &GrayImage::new(side, side));
-            }
-        }
-    };
-    refuses(flatten, "", "class 0 only");
+    refuses(|folder| flatten(folder, 0), "", "class 0 only");
+}
+
+#[test]
+fn a_class_that_is_255() {
+    refuses(|folder| flatten(folder, 255), "", "255 is for pixels to ignore");
 }
 
 #[test]

@@ -127,6 +127,12 @@ fn a_place_that_cannot_be_written_is_named_before_anything_is_drawn() {
     refuse(&folder.out().join("no parent"), "a folder cannot be made");
     fs::write(folder.out(), "").expect("writable");
     refuse(&folder.out(), "there is something else");
+    fs::remove_file(folder.out()).expect("it is there");
+    fs::create_dir(folder.out()).expect("writable");
+    for name in ["curves.html", "notes.txt"] {
+        fs::write(folder.out().join(name), "").expect("writable");
+    }
+    refuse(&folder.out(), "notes.txt: is in a folder that would be replaced");
     assert_eq!(folder.siblings(), ["report"], "something was written");
 }
 
