@@ -83,7 +83,7 @@ fn first_screen() {
     let all = kilobytes::<21, LovaszHistogram<21>>(0);
     assert!(screen.contains(&format!("21 classes keeps {all} of the {:.0} MB", 512.0 * 512.0 * 84.0 / 1e6)), "{all}");
     let one = kilobytes::<21, LovaszHistogram<21, 256, 1>>(1);
-    assert!(screen.contains(&format!("(a class at a time {one})")), "{one}");
+    assert!(screen.contains(&format!("(a class at a time {one}, `LovaszHistogram::of_class`)")), "{one}");
     let (ohem, dice) = (kilobytes::<21, Ohem<CrossEntropy<21>>>(1), kilobytes::<21, Overlap<21>>(1));
     assert!(screen.contains(&format!("OHEM {ohem}, Dice {dice}")), "{ohem}, {dice}");
 }
@@ -170,4 +170,13 @@ fn tables_of_speed() {
         let [fast, _, fast_v3, _] = ratios[..] else { panic!("{name}: another table") };
         assert_eq!(cells(host, row), [fast, fast_v3], "{row}");
     }
+}
+
+#[test]
+fn oldest_rust() {
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    assert!(
+        README.contains(&format!("It needs Rust {oldest}.")) && README.contains(&format!("\nRust {oldest}, ")),
+        "{oldest}"
+    );
 }
