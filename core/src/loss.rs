@@ -223,7 +223,7 @@ const fn sum([a, b]: [usize; 2], [c, d]: [usize; 2]) -> [usize; 2] {
 /// use scarce::{CrossEntropy, Lovasz, scratch_len};
 ///
 /// const WORDS: usize = scratch_len::<4, Lovasz<4>>(64 * 64);
-/// static SCRATCH: [u32; WORDS] = [0; WORDS];
+/// let mut scratch = [0_u32; WORDS]; // or in a `static` that hands it out once, as `cortex_m::singleton!` makes
 /// # const _: () = assert!(scratch_len::<4, CrossEntropy<4>>(64 * 64) == 0);
 /// ```
 #[must_use]
@@ -231,7 +231,7 @@ pub const fn scratch_len<const C: usize, L: Loss<C>>(pixels: usize) -> usize {
     L::SCRATCH.words(pixels)
 }
 
-/// As [`scratch_len`], for [`Loss::value_and_grad`] alone.
+/// As [`scratch_len`], for [`Loss::value_and_grad`] alone: [`Loss::value`] may take more.
 ///
 /// ```
 /// use scarce::{Heap, Lovasz, Softmax, scratch_len, scratch_len_to_write};

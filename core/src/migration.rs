@@ -18,6 +18,31 @@
 //! # Ok::<(), scarce::Error>(())
 //! ```
 //!
+//! With images of a framework's layout, N, C, H, W, nothing is moved:
+//!
+//! ```
+//! use scarce::{Batch, CrossEntropy, Labels, Loss, Overlap, Planes, PlanesMut, Sum};
+//!
+//! // loss = F.cross_entropy(logits, labels) + monai.losses.DiceLoss(softmax=True, to_onehot_y=True)(logits, …)
+//! const N: usize = 2;
+//! const C: usize = 3;
+//! const PIXELS: usize = 4 * 4; // H · W
+//! let logits = [0.0; N * C * PIXELS]; // tensor.flatten()
+//! let labels = [1_u8; N * PIXELS]; // tensor.to(torch.uint8).flatten()
+//! let mut grad = [0.0; N * C * PIXELS];
+//!
+//! let loss = Sum((1.0, CrossEntropy::new()), (1.0, Overlap::dice().with_smoothing(1e-5, 1e-5)));
+//! let logits = Planes::<C>::new(&logits, N)?;
+//! let batch = Batch::new(&logits, Labels::new(&labels))?;
+//! let value = loss.value_and_grad(&batch, &mut PlanesMut::<C>::new(&mut grad, N)?, &mut [])?;
+//! # assert!((value - 1.932).abs() < 1e-3 && grad[PIXELS] < 0.0);
+//! # Ok::<(), scarce::Error>(())
+//! ```
+//!
+//! Options chain: `CrossEntropy::new().with_weights(w).with_label_smoothing(eps)`. The classes `nn.CrossEntropyLoss` and
+//! `nn.BCEWithLogitsLoss` are the functions below. Targets `t` are those of one label map: a channel's `t` is 1 where the
+//! label is its class; for targets that overlap take a batch of one channel each. Targets between 0 and 1 are not here.
+//!
 //! Three things differ everywhere:
 //!
 //! * **Ignored labels** are part of [`Labels`](crate::Labels), and ignored pixels are never read. A label that is neither a

@@ -16,6 +16,10 @@ pub(crate) mod sealed {
 /// Implemented for pixel-major slices and arrays of `[f32; C]` (HWC, what a kernel on a microcontroller produces) and for
 /// class-major [`Planes`] and [`PlanesMut`] (NCHW, what PyTorch dumps); and for [`Quantized`](crate::Quantized) scores. Sealed:
 /// layouts come with this crate.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no view of scores over {C} channels",
+    note = "`Vec<[f32; C]>`: `.as_slice()`; a flat buffer, pixel by pixel: `.as_chunks().0`, class by class: `Planes`"
+)]
 pub trait Scores<const C: usize>: sealed::Sealed {
     /// Whether a pixel's scores lie side by side.
     #[doc(hidden)]
@@ -74,6 +78,10 @@ pub trait Scores<const C: usize>: sealed::Sealed {
 ///
 /// Implemented for what [`Scores`] is, where it can be written; [`QuantizedMut`](crate::QuantizedMut) can be written,
 /// not added to. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no gradient over {C} channels",
+    note = "`Vec<[f32; C]>`: `.as_mut_slice()`; a flat buffer, pixel by pixel: `.as_chunks_mut().0`, class by class: `PlanesMut`"
+)]
 pub trait ScoresMut<const C: usize>: Scores<C> {
     /// Whether what is written can be read again, and added to, as it was.
     #[doc(hidden)]

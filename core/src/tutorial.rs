@@ -23,7 +23,8 @@
 //! print("bias:", head.bias.detach().tolist())
 //! ```
 //!
-//! What it prints goes into the firmware:
+//! What it prints goes into the firmware. For the network of this repository's firmware,
+//! `examples-host/python/export.py` does this for all layers.
 //!
 //! ```
 //! const FEATURES: usize = 2; // a pixel; what the frozen layers give
@@ -168,8 +169,9 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! The buffers are a `static` on a device. Where they are too large, the gradient can take the logits' place, for an image
-//! that is in memory or for one that never is: [`Tiled`](crate::Tiled).
+//! The buffers are a `static` on a device, one that hands them out once, such as `cortex_m::singleton!` and the crate
+//! `static_cell` make. Where they are too large, the gradient can take the logits' place, for an image that is in memory or
+//! for one that never is: [`Tiled`](crate::Tiled).
 //!
 //! # 5. A step
 //!

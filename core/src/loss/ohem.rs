@@ -85,9 +85,9 @@ enum Rule {
 /// # When to use it
 ///
 /// Where cross entropy finds the rare class anyway: on precipitates of 1.7 % of the pixels it came to an IoU of 0.62 to
-/// 0.66 with three seeds, cross entropy to 0.60 to 0.63. What cross entropy did not find, it did not find either: of cracks
-/// of 2.3 % 0.33, 0.00 and 0.13, cross entropy 0.34, 0.00 and 0.33 (`cargo run --release -- --seed 2 --seeds 3 --losses
-/// ce,ohem --data examples-host/data/alloy`, or `…/crack`, in the repository).
+/// 0.66 with three seeds, cross entropy to 0.60 to 0.63. What cross entropy did not find, it found with some seeds only: of
+/// cracks of 2.3 % 0.33, 0.00 and 0.13, cross entropy 0.34, 0.00 and 0.33 (`cargo run --release -- --seed 2 --seeds 3
+/// --losses ce,ohem --data examples-host/data/alloy`, or `…/crack`, in the repository).
 ///
 /// # Pitfalls
 ///

@@ -312,6 +312,8 @@ pub(crate) fn add_range<
     let (mut scores, mut tile) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
     let mut block = range.start;
     while block < range.end {
+        // For rows of floats, too, this took 12 % fewer instructions on a Cortex-M4F with 4 classes, 6 % with 21 (`cargo
+        // mcu-bench`), for 1 KB of flash and 256 bytes of stack: not worth it.
         if let (true, true, Some(grad)) = (SET && ALL, S::KNOWS_SOFTMAX, &mut grad)
             && range.end.wrapping_sub(block) >= BLOCK
             && let Some(value) = loss.write_block(batch, block, scale, &mut **grad)
