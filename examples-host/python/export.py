@@ -15,7 +15,7 @@ and a head of one 1×1 convolution. The firmware of examples-mcu has one 3×3 co
 It takes each image with each channel shifted and scaled to mean 0 and standard deviation 1 (`normalize` below). The format is
 described in examples-mcu/src/weights.rs; the firmware starts from examples-mcu/weights/nuclei.bin.
 
-A state dict does not tell padding, stride, dilation, groups or activation function, and holds the layers in the order in
+A state dict does not tell padding, stride, dilation, groups, transposition or activation function, and holds the layers in the order in
 which they were made. With --image and --logits, the logits that the file's weights have in the network described above are
 written: compare them with those of yours, and, by `cargo run --release -p scarce-host --example logits`, with those of the
 firmware's.
@@ -37,13 +37,17 @@ def layers(state):
     for name, tensor in state.items():
         if not isinstance(tensor, torch.Tensor):
             raise ValueError(f"{name} is a {type(tensor).__name__}; save network.state_dict() alone")
+        is_plain = tensor.layout is torch.strided and not tensor.is_meta and tensor.is_floating_point()
+        if not is_plain or tensor.numel() == 0:
+            raise ValueError(f"{name} {tuple(tensor.shape)} of {tensor.dtype} is no array of floats")
     tensors = [(name, tensor.detach().to("cpu", torch.float32)) for name, tensor in state.items()]
     if not tensors or len(tensors) % 2:
         names = ", ".join(name for name, _ in tensors)
         raise ValueError(f"{len(tensors)} tensors ({names}); each convolution needs a weight and a bias")
     found = []
     for (name, weight), (bias_name, bias) in zip(tensors[::2], tensors[1::2]):
-        if weight.ndim != 4 or bias.shape != weight.shape[:1]:
+        of_one = name.rpartition(".")[0] == bias_name.rpartition(".")[0]
+        if weight.ndim != 4 or bias.shape != weight.shape[:1] or not of_one:
             raise ValueError(
                 f"{name} {tuple(weight.shape)} and {bias_name} {tuple(bias.shape)} are not weight and bias of a "
                 "convolution; batch normalisation can be folded into the one before it"
@@ -99,6 +103,8 @@ def logits(state, image):
         dilation = 2**place
         activations = torch.relu(torch.conv2d(activations, weight, bias, padding=dilation, dilation=dilation))
     scores = torch.conv2d(activations, head, head_bias)
+    if not scores.isfinite().all():
+        raise ValueError("the logits are not finite")
     return scores[0].flatten(1).T.contiguous()
 
 
@@ -106,7 +112,9 @@ def read_state(path):
     """The state dict in a file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError):
+    except OSError:
+        raise
+    except Exception:  # whatever a file makes of PyTorch
         raise ValueError("is no state dict that can be read; save network.state_dict()") from None
     if not isinstance(state, dict):
         raise ValueError(f"holds a {type(state).__name__}; save network.state_dict()")
@@ -118,10 +126,15 @@ def read_image(path, channels):
     import numpy
     from PIL import Image
 
-    image = Image.open(path)
-    if image.mode not in ("L", "RGB"):
-        raise ValueError(f"is of mode {image.mode}; 8-bit grey or RGB is needed")
-    pixels = torch.from_numpy(numpy.array(image))
+    with open(path, "rb") as file:
+        head = file.read(26)
+    # As a PNG file begins; then its depth, and whether it is grey or RGB.
+    if head[:8] != b"\x89PNG\r\n\x1a\n" or head[24:25] != b"\x08" or head[25:26] not in (b"\x00", b"\x02"):
+        raise ValueError("is no PNG of 8-bit grey or RGB")
+    try:
+        pixels = torch.from_numpy(numpy.array(Image.open(path)))
+    except Exception as error:  # whatever a file makes of Pillow
+        raise ValueError(error) from None
     pixels = pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.permute(2, 0, 1)
     if len(pixels) != channels:
         raise ValueError(f"has {len(pixels)} channels; the network takes {channels}")
@@ -133,8 +146,9 @@ def write(files):
     new = []
     try:
         for path, encoded in files:
-            new.append(f"{path}.{os.getpid()}.new")
-            with open(new[-1], "xb") as file:
+            temporary = f"{path}.{os.getpid()}.new"
+            with open(temporary, "xb") as file:
+                new.append(temporary)
                 file.write(encoded)
         for (path, _), temporary in zip(files, new):
             os.replace(temporary, path)
@@ -142,6 +156,17 @@ def write(files):
         for temporary in new:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(temporary)
+
+
+def check_paths(inputs, outputs):
+    """Refuses to write what is read, what is written already, or what is no file."""
+    seen = {os.path.realpath(path) for path in inputs}
+    for path in outputs:
+        if os.path.realpath(path) in seen:
+            raise ValueError(f"{path} would be overwritten")
+        if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+            raise ValueError(f"{path} is there, and no ordinary file")
+        seen.add(os.path.realpath(path))
 
 
 def main():
@@ -155,6 +180,8 @@ def main():
         parser.error("--image and --logits go together")
     at = arguments.state
     try:
+        inputs = [arguments.state] + ([arguments.image] if arguments.image else [])
+        check_paths(inputs, [arguments.weights] + ([arguments.logits] if arguments.logits else []))
         state = read_state(at)
         files = [(arguments.weights, encode(state))]
         if arguments.image is not None:
@@ -164,8 +191,8 @@ def main():
             files.append((arguments.logits, struct.pack(f"<{scores.numel()}f", *scores.flatten().tolist())))
         at = arguments.weights
         write(files)
-    except (OSError, ValueError, ImportError) as error:
-        sys.exit(str(error) if isinstance(error, OSError) else f"{at}: {error}")
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        sys.exit(str(error) if isinstance(error, OSError) and error.filename else f"{at}: {error}")
     for path, encoded in files:
         print(f"{len(encoded)} bytes to {path}")
 

@@ -94,6 +94,9 @@ class Export(unittest.TestCase):
             (nan, "not finite"),
             ({}, "0 tensors"),
             (network(), "save network.state_dict()"),
+            ({name: tensor.to(torch.complex64) for name, tensor in network().state_dict().items()}, "no array of floats"),
+            ({name: tensor.to_sparse() for name, tensor in network().state_dict().items()}, "no array of floats"),
+            (dict(zip(("0.weight", "2.bias", "2.weight", "0.bias"), network(1, 2, 2).state_dict().values())), "2.bias"),
             ([1], "holds a list"),
             ({"epoch": 3, "model": network().state_dict()}, "epoch is a int"),
         ):
@@ -110,7 +113,10 @@ class Export(unittest.TestCase):
         nowhere = self.folder / "nowhere" / "file"
         for image, out, reason in (
             (colour, self.folder / "logits", f"{colour}: has 3 channels"),
-            (palette, self.folder / "logits", f"{palette}: is of mode P"),
+            (palette, self.folder / "logits", f"{palette}: is no PNG of 8-bit grey or RGB"),
+            (grey, grey, f"{grey} would be overwritten"),
+            (grey, self.folder / "weights.bin", "weights.bin would be overwritten"),
+            (grey, self.folder, f"{self.folder} is there, and no ordinary file"),
             (nowhere, self.folder / "logits", str(nowhere)),
             (grey, nowhere, str(nowhere)),
         ):

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 /// If its parent is missing or cannot be written, or if there is something at its place that has no such page, or that holds
 /// what no report does.
 pub fn check(out: &Path, page: &str) -> Result<()> {
+    let out = &resolved(out)?;
     if out.exists() {
         let replaceable = out.is_dir() && (out.join(page).is_file() || is_empty(out)?);
         ensure!(replaceable, "{}: there is something else than a folder with {page} already", out.display());
@@ -29,6 +30,7 @@ pub fn check(out: &Path, page: &str) -> Result<()> {
 /// If anything cannot be written; what was there before is left as it was.
 pub fn write(out: &Path, page: &str, files: &[File]) -> Result<()> {
     check(out, page)?;
+    let out = &resolved(out)?;
     let new = beside(out)?;
     for file in files {
         let path = new.path().join(&file.name);
@@ -41,11 +43,23 @@ pub fn write(out: &Path, page: &str, files: &[File]) -> Result<()> {
     }
     if let Err(error) = fs::rename(new.path(), out) {
         if kept.exists() {
-            fs::rename(&kept, out).with_context(|| out.display().to_string())?;
+            // Where it cannot be moved back, either, it stays.
+            let folder = old.keep();
+            fs::rename(&kept, out).with_context(|| format!("{}: is now {}", out.display(), kept.display()))?;
+            fs::remove_dir(&folder).with_context(|| folder.display().to_string())?;
         }
         return Err(error).with_context(|| out.display().to_string());
     }
     Ok(())
+}
+
+/// Where a link or a relative path leads.
+fn resolved(out: &Path) -> Result<PathBuf> {
+    if out.exists() {
+        return fs::canonicalize(out).with_context(|| out.display().to_string());
+    }
+    ensure!(fs::symlink_metadata(out).is_err(), "{}: a link that leads nowhere", out.display());
+    Ok(out.to_owned())
 }
 
 /// What the folder holds that no report has.
@@ -55,7 +69,7 @@ fn foreign(folder: &Path) -> Result<Option<PathBuf>> {
         let of_report = |extension: &OsStr| ["html", "png", "csv", "json"].iter().any(|known| extension == *known);
         // What file managers leave wherever they were.
         let is_trace = path.file_name().is_some_and(|name| name == ".DS_Store" || name == "Thumbs.db");
-        if !(is_trace || path.is_file() && path.extension().is_some_and(of_report)) {
+        if !path.is_file() || !(is_trace || path.extension().is_some_and(of_report)) {
             return Ok(Some(path));
         }
     }

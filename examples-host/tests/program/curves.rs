@@ -133,6 +133,12 @@ fn a_place_that_cannot_be_written_is_named_before_anything_is_drawn() {
         fs::write(folder.out().join(name), "").expect("writable");
     }
     refuse(&folder.out(), "notes.txt: is in a folder that would be replaced");
+    #[cfg(unix)]
+    {
+        let link = folder.out().join("link");
+        std::os::unix::fs::symlink(folder.out().join("nowhere"), &link).expect("writable");
+        refuse(&link, "a link that leads nowhere");
+    }
     assert_eq!(folder.siblings(), ["report"], "something was written");
 }
 
