@@ -140,3 +140,21 @@ fn a_sum_has_the_same_bits_in_either_order() {
     let (entropy, lovasz) = ((1.0, CrossEntropy::new()), (0.5, Lovasz::new()));
     assert!(run(&Sum(entropy, lovasz), &scores, &labels) == run(&Sum(lovasz, entropy), &scores, &labels));
 }
+
+/// The loss of an absent class is its largest error, and only that pixel gets a gradient: of those that are left the first, also
+/// where every error is 0.
+#[test]
+fn an_absent_class_without_an_error_pulls_at_its_first_pixel() {
+    fn pulls_at_its_first(loss: &impl Loss<2>) {
+        let batch = Batch::new(&[[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]], Labels::new(&[255, 0, 0]).ignoring(255));
+        let (batch, mut scratch) = (batch.expect("valid"), vec![0; loss.scratch_len(3)]);
+        let (mut written, mut added) = ([[9.0; 2]; 3], [[0.0; 2]; 3]);
+        assert_eq!(loss.value_and_grad(&batch, &mut written, &mut scratch), Ok(0.0));
+        assert_eq!(loss.add_grad(&batch, 1.0, &mut added, &mut scratch), Ok(0.0));
+        assert_eq!(written.map(|[_, of_absent]| of_absent), [0.0, 0.5, 0.0]);
+        assert_eq!(added, written);
+    }
+    let loss = Lovasz::new().on_probabilities().with_classes(Classes::All);
+    pulls_at_its_first(&loss);
+    pulls_at_its_first(&loss.with_sort(Heap));
+}
