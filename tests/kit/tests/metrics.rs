@@ -85,6 +85,16 @@ fn pixels() -> impl Strategy<Value = Vec<([f32; 3], u8)>> {
     vec((prop::array::uniform3(score), prop_oneof![0_u8..3, Just(255)]), 0..100)
 }
 
+/// A logit of 0 is no foreground.
+#[test]
+fn one_logit_is_compared_with_0() {
+    let mut confusion = Confusion::<2>::new();
+    let logits = [[0.5], [0.0], [-0.0], [-1.0], [3.0], [9.0]];
+    confusion.observe_logits(&Batch::new(&logits, Labels::new(&[1, 1, 0, 0, 0, 255]).ignoring(255)).expect("valid"));
+    assert_eq!(confusion.iou(1), Some(1.0 / 3.0));
+    assert_eq!(confusion.iou(0), Some(0.5));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -114,6 +114,18 @@ fn logit_adjustments() {
     assert!((f64::from(loss) - 4.0_f64.ln()).abs() < 1e-6);
 }
 
+/// A β of 1 counts as the largest float below it, 1 − 2⁻²⁴.
+#[test]
+fn effective_number_of_all_that_is_one() {
+    let count = 1_u32 << 24;
+    let beta = 1.0 - (-24.0_f64).exp2();
+    let expected = (1.0 - beta) / (1.0 - beta.powi(1 << 24));
+    for beyond in [1.0, 2.0, f32::INFINITY] {
+        let [weight] = effective_number([count], beyond);
+        assert!((f64::from(weight) / expected - 1.0).abs() < 1e-6, "{weight}, {expected}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
