@@ -99,9 +99,9 @@ pub fn draw(arguments: &Curves) -> Result<String> {
         Chapter {
             title: "How strongly the rare class pulls",
             text: "A batch of 8 crops of 64×64 pixels, random logits with the standard deviation 1, two classes of which one takes \
-                   from a half of the pixels down to a thousandth, in as few crops as hold it. The losses that act on features have random features, and \
-                   their gradient is with respect to those. Contrast takes a class in a crop only if more than 32 pixels are \
-                   of it, and as many pixels of each class as of the others. Lines that coincide lie on each other: on a network \
+                   from a half of the pixels down to a thousandth, in as few crops as hold it. The losses that act \
+                   on features have random features, and their gradient is with respect to those. Contrast takes a class \
+                   in a crop only if more than 32 pixels are of it, and as many pixels of each class as of the others. Lines that coincide lie on each other: on a network \
                    that knows nothing those of cross entropy, focal and OHEM do.",
             drawings: imbalance::draw()?,
         },

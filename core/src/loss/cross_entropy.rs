@@ -444,8 +444,8 @@ pub(crate) fn target_cross_entropy_of_block<M: Math, const C: usize>(
 /// # When to use it
 ///
 /// With one foreground class: one logit a pixel takes half the memory of two, and means the same. With several, where a
-/// pixel's classes are judged one by one. Classes that overlap are a batch of one channel each, with its own labels. The repository measures it on no data set; of rare classes what is said of
-/// [`CrossEntropy`] holds.
+/// pixel's classes are judged one by one. Classes that overlap are a batch of one channel each, with its own labels. The
+/// repository measures it on no data set; of rare classes what is said of [`CrossEntropy`] holds.
 ///
 /// # Pitfalls
 ///
